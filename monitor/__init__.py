@@ -1,0 +1,1 @@
+"""sqd-monitor: evaluates, stores, watches and serves what trainer_hooks push."""

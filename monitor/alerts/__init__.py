@@ -1,0 +1,1 @@
+"""Alerts: how they are named and told."""

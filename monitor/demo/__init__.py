@@ -1,0 +1,1 @@
+"""A real GAN on real faces, to watch."""

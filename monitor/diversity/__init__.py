@@ -1,0 +1,1 @@
+"""Mode diversity D: nearest modes and their entropy."""

@@ -1,0 +1,45 @@
+"""One tree of errors: every message names the value, its bound and what to do."""
+
+
+class MonitorError(Exception):
+    """Base of every error that the monitor raises on purpose; printed as one line, exit code 1."""
+
+
+class SettingsError(MonitorError):
+    """A setting has a bad value; the message names the key, the value and where it came from."""
+
+
+class StoreError(MonitorError):
+    """Redis answered something that the store cannot use."""
+
+
+class StoreUnavailableError(StoreError):
+    """Redis cannot be reached; says which address and since when."""
+
+
+class UnknownRunError(StoreError):
+    """No run has this id."""
+
+
+class UnknownMetricError(StoreError):
+    """The run has no such metric."""
+
+
+class ImageError(MonitorError):
+    """Images have a wrong rank, channel count, dtype or size."""
+
+
+class WeightsError(MonitorError):
+    """Weight vectors that cannot be compared: sizes differ, or there is nothing in them."""
+
+
+class ReferenceError(MonitorError):
+    """A reference set is missing, damaged or belongs to another embedder."""
+
+
+class EmbedderError(MonitorError):
+    """An embedder cannot be loaded, or its model has another contract."""
+
+
+class ReplayError(MonitorError):
+    """A line of recorded points cannot be read; names file, line and reason."""

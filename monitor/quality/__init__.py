@@ -1,0 +1,1 @@
+"""Visual quality Q: MTCNN face probability."""

@@ -1,0 +1,1 @@
+"""Training stability S: angles between consecutive weight vectors."""

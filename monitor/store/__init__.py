@@ -1,0 +1,1 @@
+"""Redis: jobs, blobs, series, events."""

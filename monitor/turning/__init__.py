@@ -1,0 +1,1 @@
+"""Turning points: the online detector."""

@@ -1,0 +1,1 @@
+"""The one home of the detector: feeds it and raises alerts."""

@@ -1,0 +1,1 @@
+"""Hook calls for any trainer: push_weights and push_samples."""
