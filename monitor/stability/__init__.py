@@ -1,1 +1,14 @@
 """Training stability S: angles between consecutive weight vectors."""
+
+from monitor.stability.angle import AngleTerms, angle_terms, weight_angle
+from monitor.stability.sketched import SketchedAngle, TensorSketch, sketch_stderr, sketched_angle
+
+__all__ = [
+    "AngleTerms",
+    "SketchedAngle",
+    "TensorSketch",
+    "angle_terms",
+    "sketch_stderr",
+    "sketched_angle",
+    "weight_angle",
+]
