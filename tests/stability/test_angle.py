@@ -34,7 +34,7 @@ def rotated(angle: float, n: int = 700, seed: int = 0) -> tuple[NDArray[Any], ND
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.longdouble])
 @pytest.mark.parametrize("angle", ANGLES)
-def test_agrees_with_fifty_digits(angle: float, dtype: type) -> None:
+def test_agrees_with_fifty_digits(angle: float, dtype: type[np.floating[Any]]) -> None:
     w, v = (x.astype(dtype) for x in rotated(angle))
     assert weight_angle(w, v) == pytest.approx(exact_angle(w, v), rel=1e-9, abs=0)
 

@@ -1,0 +1,144 @@
+"""FaceQuality on real faces, on what is none, and on what is no image."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from facenet_pytorch import MTCNN
+from numpy.typing import NDArray
+from skimage.data import astronaut
+
+from monitor.errors import ImageError
+from monitor.quality import FaceQuality
+from tests.quality.conftest import FACES, resized
+
+Images = NDArray[np.uint8]
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_faces_score_near_one_and_others_zero(quality: FaceQuality, lfw: Images, side: int) -> None:
+    scores = quality.score(resized(lfw, side))
+    assert scores.dtype == np.float32
+    assert scores.shape == (2 * FACES,)
+    assert scores[:FACES].mean() > 0.98
+    assert scores[FACES:].mean() < 0.01
+
+
+def test_the_whole_detector_agrees_with_facenet(quality: FaceQuality, lfw: Images) -> None:
+    images = resized(lfw[80:120], 64)
+    boxes, probabilities, points = MTCNN(keep_all=True).detect(images, landmarks=True)
+    found = quality.detect(images)
+    for i, (box, p, marks) in enumerate(zip(boxes, probabilities, points, strict=True)):
+        if box is None:
+            assert found.probability[i] == 0.0
+            assert np.isnan(found.landmarks[i]).all()
+        else:
+            best = int(np.argmax(p))
+            assert found.probability[i] == pytest.approx(p[best], abs=1e-5)
+            np.testing.assert_allclose(found.landmarks[i], marks[best].astype(float), atol=1e-2)
+
+
+def test_the_likeliest_face_counts_not_the_largest(quality: FaceQuality, lfw: Images) -> None:
+    # The lower third of the large face is hidden, so the small one beside it is likelier.
+    scene = np.full((1, 128, 192, 3), 127, np.uint8)
+    scene[0, :80, :128] = resized(lfw[:1], 128)[0, :80]
+    scene[0, 32:96, 128:] = resized(lfw[10:11], 64)[0]
+    _, (largest_first,), _ = MTCNN(keep_all=True).detect(scene, landmarks=True)
+    assert largest_first[0] < largest_first[1] - 0.01
+    found = quality.detect(scene)
+    assert found.probability[0] == pytest.approx(largest_first[1], abs=1e-5)
+    assert (found.landmarks[0, :, 0] > 128).all()
+
+
+def test_landmarks_are_in_the_pixels_of_the_image_given(quality: FaceQuality, lfw: Images) -> None:
+    small, large = resized(lfw[:20], 32), resized(lfw[:20], 128)
+    in_small, in_large = quality.detect(small), quality.detect(large)
+    assert (in_small.probability > 0.9).all()
+    difference = (in_small.landmarks + 0.5) * 4 - (in_large.landmarks + 0.5)
+    # Two pixels of 32 px images; without the mapping back the error is eight times that.
+    assert np.abs(difference).max() < 8
+    left_eye, right_eye, nose, left_mouth, _ = np.moveaxis(in_small.landmarks, 1, 0)
+    assert (left_eye[:, 0] < right_eye[:, 0]).all()
+    assert (left_eye[:, 1] < nose[:, 1]).all()
+    assert (nose[:, 1] < left_mouth[:, 1]).all()
+
+
+def test_a_colour_photograph(quality: FaceQuality) -> None:
+    found = quality.detect(astronaut()[None, ::2, ::2])  # type: ignore[no-untyped-call]
+    assert found.probability[0] > 0.99
+    # The face is around (112, 56) of the 256×256 picture.
+    assert np.abs(found.landmarks[0].mean(axis=0) - (112, 56)).max() < 12
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (20, 90), (64, 64), (97, 71)])
+@pytest.mark.parametrize("value", [0, 127, 255])
+def test_blank_images_of_any_shape_score_zero(
+    quality: FaceQuality, shape: tuple[int, int], value: int
+) -> None:
+    found = quality.detect(np.full((2, *shape, 3), value, np.uint8))
+    assert found.probability.tolist() == [0.0, 0.0]
+    assert np.isnan(found.landmarks).all()
+
+
+def test_noise_scores_within_bounds(quality: FaceQuality) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3)).astype(np.uint8)
+    scores = quality.score(noise)
+    assert ((scores == 0) | (scores > 0.7)).all()
+    assert (scores <= 1).all()
+
+
+def test_neither_order_nor_batch_matters(quality: FaceQuality, lfw: Images) -> None:
+    images = resized(lfw[60:140], 64)
+    order = np.random.default_rng(1).permutation(len(images))
+    scores = quality.score(images)
+    np.testing.assert_allclose(quality.score(images[order]), scores[order], atol=1e-6)
+    pieces = [quality.score(images[:1]), quality.score(images[1:33]), quality.score(images[33:])]
+    np.testing.assert_allclose(np.concatenate(pieces), scores, atol=1e-6)
+
+
+def test_strided_and_readonly_images(quality: FaceQuality, lfw: Images) -> None:
+    images = resized(lfw[:4], 64)
+    images.flags.writeable = False
+    mirrored = images[:, :, ::-1]
+    np.testing.assert_array_equal(quality.score(mirrored), quality.score(mirrored.copy()))
+
+
+def test_no_images_have_no_scores(quality: FaceQuality) -> None:
+    found = quality.detect(np.zeros((0, 32, 32, 3), np.uint8))
+    assert found.probability.shape == (0,)
+    assert found.landmarks.shape == (0, 5, 2)
+    assert found.probability.dtype == found.landmarks.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((32, 32, 3), np.uint8), r"\(32, 32, 3\).*4 dimensions"),
+        (np.zeros((1, 32, 32, 1), np.uint8), "1 channels"),
+        (np.zeros((1, 3, 32, 32), np.uint8), "32 channels"),
+        (np.zeros((1, 32, 32, 3), np.float32), "float32, but must be uint8"),
+        (np.zeros((1, 11, 32, 3), np.uint8), "11x32.*at least 12"),
+        ([[1]], "list, but must be a uint8 array"),
+    ],
+)
+def test_what_is_no_image_is_refused(quality: FaceQuality, images: Any, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        quality.score(images)
+
+
+def test_settings_define_the_metric(quality: FaceQuality) -> None:
+    assert quality.settings == {
+        "network": "mtcnn",
+        "weights": "facenet-pytorch 2.5.3",
+        "min_face_size": 20,
+        "thresholds": [0.6, 0.7, 0.7],
+        "factor": 0.709,
+        "enlarge": "bilinear, uint8, shorter side to 64 px where below",
+    }
+
+
+def test_importing_the_package_needs_no_torch() -> None:
+    code = "import sys, monitor.quality; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
