@@ -1,0 +1,190 @@
+"""Every Redis key, as functions. The only place that spells a key.
+
+Keys of one run and the job streams that serve it share the hash tag of the run's shard, so that one
+script may touch them together on a Redis Cluster. Names are percent-encoded: after `quote` no
+character is left that means anything to a key, to a glob pattern or to a hash tag.
+"""
+
+from typing import Literal
+from urllib.parse import quote, unquote
+from zlib import crc32
+
+from trainer_hooks.errors import BadNameError
+
+#: Shards the runs are spread over; one until a Redis Cluster is supported.
+SHARDS = 1
+#: Longest run and network name, characters (contract).
+MAX_RUN_NAME = 128
+#: Longest scalar and tensor name, characters (contract).
+MAX_METRIC_NAME = 256
+
+Lane = Literal["fast", "samples"]
+#: Cheap jobs (weights, scalars) never wait behind sample batches.
+LANES: tuple[Lane, ...] = ("fast", "samples")
+
+#: Sorted set of all runs, scored by their start (Redis clock, seconds).
+RUNS = "sqd:runs"
+#: Sorted set of workers, scored by their last heartbeat (Redis clock, seconds).
+WORKERS = "sqd:workers"
+#: Random name of this data set: changes when Redis was restarted empty.
+INSTANCE = "sqd:instance"
+#: The consumer group that all workers share.
+GROUP = "workers"
+
+
+def check_name(name: object, *, what: str, longest: int) -> str:
+    """Return `name` if it is a legal name, else raise BadNameError with the rule it breaks."""
+    if not isinstance(name, str):
+        raise BadNameError(f"{what} must be a string, not {type(name).__name__}")
+    if not 1 <= len(name) <= longest:
+        raise BadNameError(f"{what} has {len(name)} characters; allowed are 1 to {longest}")
+    if any(ord(char) < ord(" ") or ord(char) == 0x7F for char in name):
+        raise BadNameError(f"{what} {name!r} holds a control character")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise BadNameError(f"{what} {name!r} is not valid Unicode text") from error
+    return name
+
+
+def check_run(name: object) -> str:
+    """Return `name` if it may name a run: 1–128 characters, no control characters, no ``/``."""
+    checked = check_name(name, what="run name", longest=MAX_RUN_NAME)
+    if "/" in checked or checked in (".", ".."):
+        raise BadNameError(f"run name {checked!r} must not be '.' or '..' or hold a '/'")
+    return checked
+
+
+def shard_of(run: str) -> int:
+    """The shard a run lives in."""
+    return crc32(run.encode()) % SHARDS
+
+
+def jobs(shard: int, lane: Lane) -> str:
+    """Stream of job descriptors of one lane."""
+    return f"sqd:{{{shard}}}:jobs:{lane}"
+
+
+def failures(shard: int) -> str:
+    """Hash: how often each outstanding job has failed."""
+    return f"sqd:{{{shard}}}:failures"
+
+
+def dead_letters(shard: int) -> str:
+    """Stream of jobs that were given up."""
+    return f"sqd:{{{shard}}}:dead"
+
+
+def shard_events(shard: int) -> str:
+    """Capped stream of light events over all runs of a shard."""
+    return f"sqd:{{{shard}}}:events"
+
+
+def watch_lease(shard: int) -> str:
+    """Who watches this shard, with its fencing number."""
+    return f"sqd:{{{shard}}}:watch:lease"
+
+
+def watch_fence(shard: int) -> str:
+    """Counter of fencing numbers."""
+    return f"sqd:{{{shard}}}:watch:fence"
+
+
+def worker(worker_id: str) -> str:
+    """Hash with what a worker says of itself; expires when it stops."""
+    return f"sqd:worker:{quote(worker_id, safe='')}"
+
+
+def of_run(run: str, part: str) -> str:
+    """A key of one run; `part` is one of the names below."""
+    return f"sqd:{{{shard_of(run)}}}:run:{quote(run, safe='')}:{part}"
+
+
+def run_pattern(run: str) -> str:
+    """Glob that matches every durable key of a run."""
+    return of_run(run, "*")
+
+
+def meta(run: str) -> str:
+    """Hash: what the trainer said of the run, heartbeat, counters of pushes."""
+    return of_run(run, "meta")
+
+
+def segments(run: str) -> str:
+    """Hash: segment (one trainer process) to its description."""
+    return of_run(run, "segments")
+
+
+def rows(run: str) -> str:
+    """Hash: rows stored per segment and kind, first and last steps."""
+    return of_run(run, "rows")
+
+
+def metrics(run: str) -> str:
+    """Hash: metric name to its latest point."""
+    return of_run(run, "metrics")
+
+
+def problems(run: str) -> str:
+    """Hash: what could not be computed, with count and reason."""
+    return of_run(run, "problems")
+
+
+def events(run: str) -> str:
+    """Capped stream of the run's events."""
+    return of_run(run, "events")
+
+
+def alerts(run: str) -> str:
+    """Hash: alert id to alert."""
+    return of_run(run, "alerts")
+
+
+def watch(run: str) -> str:
+    """Hash: detector state and how far each column was read."""
+    return of_run(run, "watch")
+
+
+def grids(run: str) -> str:
+    """Hash: batch to its image grid."""
+    return of_run(run, "grids")
+
+
+def modes(run: str) -> str:
+    """Hash: batch to its mode histogram."""
+    return of_run(run, "modes")
+
+
+def parts(run: str, segment: str, batch: int) -> str:
+    """Hash: partial results of one sample batch."""
+    return of_run(run, f"parts:{segment}:{batch}")
+
+
+def column(run: str, segment: str, kind: str, chunk: int, name: str) -> str:
+    """String: one chunk of one packed column."""
+    return of_run(run, f"column:{segment}:{kind}:{chunk}:{quote(name, safe='')}")
+
+
+def blob(run: str, blob_id: str) -> str:
+    """String on the volatile Redis: the bytes of one frame."""
+    return f"sqd:{{{shard_of(run)}}}:blob:{quote(run, safe='')}:{blob_id}"
+
+
+def blob_pattern(run: str) -> str:
+    """Glob that matches every volatile frame of a run."""
+    return blob(run, "*")
+
+
+def outstanding(run: str) -> str:
+    """Sorted set on the volatile Redis: frames not yet processed, scored by their expiry."""
+    return f"sqd:{{{shard_of(run)}}}:outstanding:{quote(run, safe='')}"
+
+
+def outstanding_bytes(run: str) -> str:
+    """Counter on the volatile Redis: bytes of the frames not yet processed."""
+    return f"sqd:{{{shard_of(run)}}}:outstanding_bytes:{quote(run, safe='')}"
+
+
+def decode(encoded: str) -> str:
+    """The name behind a percent-encoded part of a key."""
+    return unquote(encoded)

@@ -1,0 +1,66 @@
+"""What the hooks do in Redis, each as one atomic script (Redis 6.2)."""
+
+#: Reserve bytes for a frame on the volatile Redis, or refuse when the run's budget is used up.
+#: KEYS outstanding, counter · ARGV frame id, bytes, time to live s, budget bytes
+#: Returns {1 or 0, outstanding bytes}. Asking again for the same frame changes nothing.
+RESERVE = """
+local now = redis.call('TIME')[1]
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+  redis.call('ZREM', KEYS[1], member)
+  redis.call('DECRBY', KEYS[2], string.match(member, '|(%d+)$'))
+end
+local used = tonumber(redis.call('GET', KEYS[2]) or '0')
+local member = ARGV[1] .. '|' .. ARGV[2]
+if redis.call('ZSCORE', KEYS[1], member) then return {1, used} end
+if used > 0 and used + tonumber(ARGV[2]) > tonumber(ARGV[4]) then return {0, used} end
+redis.call('ZADD', KEYS[1], now + ARGV[3], member)
+return {1, redis.call('INCRBY', KEYS[2], ARGV[2])}
+"""
+
+#: Register one trainer process as a segment of a run.
+#: KEYS meta, segments · ARGV segment, resume (0/1), description JSON, run, config JSON, tags JSON
+#: Returns 'ok' or 'taken'. Registering the same segment again changes nothing.
+REGISTER = """
+if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 'ok' end
+local exists = redis.call('EXISTS', KEYS[1])
+if exists == 1 and ARGV[2] == '0' then return 'taken' end
+local clock = redis.call('TIME')
+local now = clock[1] .. '.' .. string.format('%06d', clock[2])
+local about = cjson.decode(ARGV[3])
+about['ordinal'] = redis.call('HLEN', KEYS[2])
+about['started'] = tonumber(now)
+redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(about))
+if exists == 0 then redis.call('HSET', KEYS[1], 'id', ARGV[4], 'started', now) end
+redis.call('HSET', KEYS[1], 'config', ARGV[5], 'tags', ARGV[6], 'heartbeat', now,
+  'segment', ARGV[1])
+redis.call('HDEL', KEYS[1], 'finished')
+return 'ok'
+"""
+
+#: Post a job whose frame lies on the volatile Redis.
+#: KEYS segments, job stream, meta, rows · ARGV segment, kind, last row, last step, n, then n fields
+#: Returns {'ok' or 'unknown', sample batches done}.
+POST = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {'unknown'} end
+redis.call('XADD', KEYS[2], '*', unpack(ARGV, 6, 5 + tonumber(ARGV[5])))
+local clock = redis.call('TIME')
+redis.call('HSET', KEYS[3], 'pushed:' .. ARGV[2], ARGV[3], 'pushed_step:' .. ARGV[2], ARGV[4],
+  'heartbeat', clock[1] .. '.' .. string.format('%06d', clock[2]))
+return {'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0'}
+"""
+
+#: Say that the trainer lives (or that it ended) and what it lost; ask what it should know.
+#: KEYS segments, meta, alerts, rows · ARGV segment, drops JSON, networks JSON, finished (0/1)
+#: Returns {'ok' or 'unknown', sample batches done, alerts...}.
+HEARTBEAT = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {'unknown'} end
+local clock = redis.call('TIME')
+local now = clock[1] .. '.' .. string.format('%06d', clock[2])
+redis.call('HSET', KEYS[2], 'heartbeat', now, 'drops:' .. ARGV[1], ARGV[2], 'networks', ARGV[3])
+if redis.call('HGET', KEYS[2], 'segment') == ARGV[1] then
+  if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'finished', now)
+  else redis.call('HDEL', KEYS[2], 'finished') end
+end
+return {'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0',
+  unpack(redis.call('HVALS', KEYS[3]))}
+"""
