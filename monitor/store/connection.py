@@ -1,0 +1,82 @@
+"""The two Redis servers: one durable, one volatile; errors as one sentence."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from monitor.errors import StoreError, StoreUnavailableError
+
+#: Longest wait for an answer, seconds. Longer than any blocking read below.
+SOCKET_TIMEOUT_S = 20.0
+CONNECT_TIMEOUT_S = 3.0
+#: One quiet second try: a connection that the server closed while idle is no outage.
+RETRIES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Clients of the durable (`data`) and the volatile (`blobs`) Redis, safe across threads."""
+
+    data: "redis.Redis"
+    blobs: "redis.Redis"
+    redis_url: str
+
+    def ping(self) -> None:
+        """Raise StoreUnavailableError unless both answer."""
+        with reachable(self.redis_url):
+            self.data.ping()
+            self.blobs.ping()
+
+    def now_s(self) -> float:
+        """Unix seconds by the clock of the durable Redis: the one clock of all processes."""
+        with reachable(self.redis_url):
+            seconds, microseconds = self.data.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+
+def open_store(redis_url: str, blob_url: str | None = None) -> Store:
+    """Clients for the URLs; connects on first use."""
+    return Store(_client(redis_url), _client(blob_url or redis_url), redis_url)
+
+
+def masked(url: str) -> str:
+    """The URL without its password, for messages and logs."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+@contextlib.contextmanager
+def reachable(url: str) -> Iterator[None]:
+    """Turn Redis' errors into the store's, with the address and the reason."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        message = f"Redis at {masked(url)} cannot be reached: {error}"
+        raise StoreUnavailableError(message) from error
+    except redis.RedisError as error:
+        raise StoreError(f"Redis at {masked(url)} refused: {error}") from error
+
+
+def text(value: Any) -> str:
+    """A reply as text: names are UTF-8."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _client(url: str) -> "redis.Redis":
+    try:
+        return redis.Redis.from_url(
+            url,
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), RETRIES),
+            protocol=2,
+        )
+    except ValueError as error:
+        raise StoreError(f"the Redis URL {masked(url)!r} is not usable: {error}") from error
