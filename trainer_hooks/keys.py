@@ -28,6 +28,9 @@ RUNS = "sqd:runs"
 WORKERS = "sqd:workers"
 #: Random name of this data set: changes when Redis was restarted empty.
 INSTANCE = "sqd:instance"
+#: URL of the volatile Redis that holds the frames; absent: the same Redis. Who starts the product
+#: says it here once, so that hooks, workers and servers cannot disagree.
+BLOB_URL = "sqd:blob_url"
 #: The consumer group that all workers share.
 GROUP = "workers"
 

@@ -80,13 +80,14 @@ class Link:
     @_link_errors
     def connect(self, first_rows: int) -> None:
         """Connect and register; `first_rows`: rows already packed, sent before Redis lost them."""
-        urls = find_redis(self._settings)
-        if urls is None:
+        url = find_redis(self._settings)
+        if url is None:
             raise LinkError(
                 f"no Redis is known: start `sqd up`, or set SQD_REDIS_URL "
                 f"(looked for {self._settings.home / 'endpoint'})"
             )
-        self._data, self._blobs = (_client(url) for url in urls)
+        self._data = _client(url)
+        self._blobs = self._blob_client(url)
         self._data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
         instance = self._data.get(keys.INSTANCE)
         same_data = self._instance in (None, instance)
@@ -144,6 +145,13 @@ class Link:
             args=[self._segment, json.dumps(drops), json.dumps(networks), int(finished)],
         )
         return self._answer(answer)
+
+    def _blob_client(self, redis_url: str) -> "redis.Redis":
+        said = self._settings.blob_url or self._data.get(keys.BLOB_URL)
+        if not said:
+            return self._data
+        url = said.decode() if isinstance(said, bytes) else str(said)
+        return self._data if url == redis_url else _client(url)
 
     def _register(self, first_rows: int) -> None:
         self._reserve = self._blobs.register_script(scripts.RESERVE)

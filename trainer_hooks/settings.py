@@ -102,18 +102,16 @@ def read_settings(**given: Any) -> Settings:
     )
 
 
-def find_redis(settings: Settings) -> tuple[str, str] | None:
-    """URLs of the durable and the volatile Redis, or None if nobody says where they are.
+def find_redis(settings: Settings) -> str | None:
+    """URL of the durable Redis, or None if nobody says where it is.
 
     An explicit URL wins, then the environment, then the file that a running `sqd up` leaves in its
     home. Read again at every connection attempt, so a trainer may start before `sqd up`.
     """
     if settings.redis_url:
-        return settings.redis_url, settings.blob_url or settings.redis_url
+        return settings.redis_url
     try:
-        endpoint = json.loads((settings.home / "endpoint").read_text())
-        redis_url = str(endpoint["redis_url"])
-        return redis_url, settings.blob_url or str(endpoint.get("blob_url") or redis_url)
+        return str(json.loads((settings.home / "endpoint").read_text())["redis_url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -11,6 +11,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from monitor.errors import StoreError, StoreUnavailableError
+from trainer_hooks import keys
 
 #: Longest wait for an answer, seconds. Longer than any blocking read below.
 SOCKET_TIMEOUT_S = 20.0
@@ -41,8 +42,20 @@ class Store:
 
 
 def open_store(redis_url: str, blob_url: str | None = None) -> Store:
-    """Clients for the URLs; connects on first use."""
-    return Store(_client(redis_url), _client(blob_url or redis_url), redis_url)
+    """Clients of the Redis at `redis_url` and of the one that holds the frames.
+
+    Args:
+        redis_url: of the durable Redis.
+        blob_url: of the volatile one, told to everybody; None: what was told, else the same.
+    Raises:
+        StoreUnavailableError: the durable Redis does not answer.
+    """
+    data = _client(redis_url)
+    with reachable(redis_url):
+        if blob_url is not None:
+            data.set(keys.BLOB_URL, blob_url)
+        told = data.get(keys.BLOB_URL)
+    return Store(data, _client(text(told)) if told else data, redis_url)
 
 
 def masked(url: str) -> str:

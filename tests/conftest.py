@@ -1,0 +1,35 @@
+"""Fixtures that all tests share: a real Redis 6.2, as the product starts it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.store.connection import Store
+from monitor.store.embedded import EmbeddedRedis
+from trainer_hooks import keys
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    """Both embedded servers, once for all tests."""
+    server = EmbeddedRedis(tmp_path_factory.mktemp("home"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def store(embedded: EmbeddedRedis) -> Store:
+    """The embedded servers, emptied."""
+    embedded.store.data.flushall()
+    embedded.store.blobs.flushall()
+    embedded.store.data.set(keys.BLOB_URL, embedded.blob_url)
+    return embedded.store
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test meets the user's own settings or running product."""
+    for name in ("REDIS_URL", "BLOB_URL", "RUN", "MODE", "TOKEN", "HOST", "PORT"):
+        monkeypatch.delenv(f"SQD_{name}", raising=False)
+    monkeypatch.setenv("SQD_HOME", str(tmp_path / "sqd-home"))
