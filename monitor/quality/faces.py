@@ -7,28 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
 
+from monitor.quality.cascade import FACTOR, LANDMARKS, MIN_FACE_SIZE, THRESHOLDS, Cascade
 from monitor.quality.images import SHORTER_SIDE, check_images, enlarge, enlarged_size, to_original
 
-#: Pixels of the smallest face that is looked for; facenet-pytorch's default. It moves the score
-#: (32 instead of 20: ΔQ = −0.0017 at 64 px), so it is part of the metric, not a setting.
-MIN_FACE_SIZE = 20
-
-#: Face probability that a candidate needs after each of the three networks; the defaults.
-THRESHOLDS = (0.6, 0.7, 0.7)
-
-#: Ratio of neighbouring sizes in the image pyramid; the default.
-FACTOR = 0.709
-
-#: Pixels per detector call. The first network's candidates are at most 0.09/(1 − 0.709²) = 0.18
-#: a pixel, and facenet-pytorch numbers them in int16: 131,072 pixels cannot reach 32,767. It is
-#: also the fastest size measured (32 images of 64 px; 200 at once are 2.5 times slower).
-PIXELS_PER_CALL = 2**17
-
-#: Eyes, nose and corners of the mouth.
-LANDMARKS = 5
+#: Pixels looked at in one go: 64 images of 64 px. More is no faster on a CPU (measured up to
+#: 2^20), and activations stay near 100 MB.
+PIXELS_PER_CALL = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +42,8 @@ class FaceQuality:
     """
 
     def __init__(self, device: str = "cpu") -> None:
-        self._mtcnn = MTCNN(
-            keep_all=True,
-            post_process=False,
-            min_face_size=MIN_FACE_SIZE,
-            thresholds=list(THRESHOLDS),
-            factor=FACTOR,
-            device=torch.device(device),
-        )
+        self._device = torch.device(device)
+        self._cascade = Cascade(self._device)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -103,21 +83,19 @@ class FaceQuality:
         check_images(images)
         probability = np.zeros(len(images), np.float32)
         landmarks = np.full((len(images), LANDMARKS, 2), np.nan, np.float32)
-        for start, larger in _calls(images):
-            _, probs, points = self._mtcnn.detect(larger, landmarks=True)
-            for i, (p, marks) in enumerate(zip(probs, points, strict=True), start):
-                if marks is not None:
-                    best = int(np.argmax(p))
-                    probability[i] = p[best]
-                    landmarks[i] = to_original(
-                        np.asarray(marks[best], np.float32), larger.shape[1:3], images.shape[1:3]
-                    )
+        for part, larger in _calls(images):
+            found, points = self._cascade(torch.from_numpy(larger).to(self._device))
+            probability[part] = found.cpu().numpy()
+            landmarks[part] = to_original(
+                points.cpu().numpy(), larger.shape[1:3], images.shape[1:3]
+            )
         return Detection(probability, landmarks)
 
 
-def _calls(images: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Pieces small enough for one detector call, enlarged, each with the index of its first."""
+def _calls(images: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """Pieces small enough for one go, enlarged, each with its place in the batch."""
     height, width = enlarged_size(*images.shape[1:3])
     count = max(1, PIXELS_PER_CALL // (height * width))
     for start in range(0, len(images), count):
-        yield start, enlarge(images[start : start + count])
+        part = slice(start, start + count)
+        yield part, enlarge(images[part])

@@ -64,11 +64,11 @@ def enlarge(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         images: (N, H, W, 3) uint8, N ≥ 1.
 
     Returns:
-        (N, H', W', 3) uint8; the same array if it is large enough.
+        (N, H', W', 3) uint8, a copy without gaps.
     """
     size = enlarged_size(*images.shape[1:3])
     if size == images.shape[1:3]:
-        return images
+        return images.copy()
     planes = torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float()
     larger = interpolate(planes, size=size, mode="bilinear", align_corners=False)
     return larger.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()

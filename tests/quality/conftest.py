@@ -28,7 +28,13 @@ def lfw() -> NDArray[np.uint8]:
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny tensors on several threads mostly wait for each other."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def quality() -> FaceQuality:
-    torch.set_num_threads(1)
+    """Q on the CPU."""
     return FaceQuality()

@@ -26,20 +26,6 @@ def test_faces_score_near_one_and_others_zero(quality: FaceQuality, lfw: Images,
     assert scores[FACES:].mean() < 0.01
 
 
-def test_the_whole_detector_agrees_with_facenet(quality: FaceQuality, lfw: Images) -> None:
-    images = resized(lfw[80:120], 64)
-    boxes, probabilities, points = MTCNN(keep_all=True).detect(images, landmarks=True)
-    found = quality.detect(images)
-    for i, (box, p, marks) in enumerate(zip(boxes, probabilities, points, strict=True)):
-        if box is None:
-            assert found.probability[i] == 0.0
-            assert np.isnan(found.landmarks[i]).all()
-        else:
-            best = int(np.argmax(p))
-            assert found.probability[i] == pytest.approx(p[best], abs=1e-5)
-            np.testing.assert_allclose(found.landmarks[i], marks[best].astype(float), atol=1e-2)
-
-
 def test_the_likeliest_face_counts_not_the_largest(quality: FaceQuality, lfw: Images) -> None:
     # The lower third of the large face is hidden, so the small one beside it is likelier.
     scene = np.full((1, 128, 192, 3), 127, np.uint8)
