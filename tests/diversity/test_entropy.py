@@ -70,7 +70,8 @@ def test_chao_wang_jost_agrees_with_its_twin(counts: list[int]) -> None:
     "counts",
     [
         [1] * 500,  # every image a mode of its own: A nearly 0, the tail is long
-        [1] + [2] * 40 + [1919],  # (1−A)^n is 1e-34: the direct form has no digit left
+        [1] + [2] * 40 + [1919],  # (1−A)^n is 1e-34
+        [1] + [2] * 20 + [1959],  # 1e-17: the direct form has no digit left
         [1, 2, 2, 2, 700],  # 0.003: just where the series takes over
         [1, 2, 2, 700],  # 0.02: just where it does not
         [1, 1999],  # A = 1: one image apart

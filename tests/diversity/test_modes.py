@@ -57,12 +57,12 @@ def test_equal_centroids_tie_wherever_they_stand() -> None:
 
 
 def test_near_ties_are_decided_by_the_distance() -> None:
-    # Pairs of centroids that differ in the last bit of one number, far from the origin: the
-    # expansion |c|² − 2 f·c cannot tell them apart, the distance itself can.
-    features = random_rows(50, 128, 4) + np.float32(100)
-    centroids = np.repeat(random_rows(30, 128, 5) + np.float32(100), 2, axis=0)
-    centroids[::2, 7] = np.nextafter(centroids[::2, 7], np.float32(np.inf))
-    found = nearest_mode(features, centroids)
+    # Pairs of centroids 1e-9 apart and far from the origin: |c|² − 2 f·c is rounded to 1e-6 and
+    # cannot tell them apart, the distance itself can.
+    features = random_rows(50, 128, 4) + 1e4
+    centroids = np.repeat(random_rows(30, 128, 5) + 1e4, 2, axis=0).astype(np.float64)
+    centroids[::2, 7] += 1e-9
+    found = nearest_mode(features.astype(np.float64), centroids)
     assert found.tolist() == by_definition(features, centroids)
     assert set(found % 2) == {0, 1}
 

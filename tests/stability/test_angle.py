@@ -70,6 +70,11 @@ def test_equal_is_zero_and_opposite_is_pi(w: NDArray[np.float32]) -> None:
     assert weight_angle(torch.from_numpy(w), torch.from_numpy(-w)) == math.pi
 
 
+@given(vectors, st.floats(0.5, 20))
+def test_parallel_vectors_have_no_angle_but_rounding(w: NDArray[np.float32], scale: float) -> None:
+    assert 0.0 <= weight_angle(w, scale * w.astype(np.float64)) < 1e-7
+
+
 @given(vectors, vectors, st.permutations(range(24)))
 def test_order_of_the_elements_does_not_matter(
     w: NDArray[np.float32], v: NDArray[np.float32], order: list[int]
