@@ -273,8 +273,9 @@ def _named_networks(
 
 def _number(value: Any) -> Any:
     """A float, or a 0-d device tensor that the sender reads later, so that nothing waits here."""
-    if getattr(value, "is_cuda", False):
-        if value.numel() != 1:
-            raise ValueError(f"expected one number, got shape {tuple(value.shape)}")
-        return value.detach().clone()
-    return float(value)
+    detach = getattr(value, "detach", None)
+    if detach is None:
+        return float(value)
+    if value.numel() != 1:
+        raise ValueError(f"expected one number, got shape {tuple(value.shape)}")
+    return detach().clone() if value.is_cuda else detach().item()

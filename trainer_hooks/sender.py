@@ -20,6 +20,8 @@ PACK_INTERVAL_S = 0.25
 BEAT_INTERVAL_S = 3.0
 #: Wait before the next connection attempt, seconds: first and longest.
 RETRY_FIRST_S, RETRY_LONGEST_S = 0.5, 5.0
+#: Share of the flush timeout for what waits; the rest is for saying that the run finished.
+FLUSH_SHARE = 0.8
 #: Rows and bytes of one weights frame.
 FRAME_ROWS, FRAME_BYTES = 512, 16 * 2**20
 
@@ -68,12 +70,12 @@ class Sender:
 
     def close(self, timeout_s: float) -> None:
         """Send what waits and say goodbye, for at most `timeout_s` seconds."""
-        self._give_up_s = time.monotonic() + timeout_s
+        self._give_up_s = time.monotonic() + timeout_s * FLUSH_SHARE
         self._closing.set()
         self._queue.filled.set()
         self._thread.join(timeout_s)
-        if self._thread.is_alive() or not self._queue.empty():
-            self._queue.clear("flush")
+        self._queue.clear("flush")
+        if any(reason.startswith("flush") for reason in self._queue.dropped):
             self._warn("flush", f"gave up after {timeout_s:g} s; what waited is lost: "
                                 f"{dict(self._queue.dropped)}")  # fmt: skip
 
@@ -106,19 +108,22 @@ class Sender:
     def _done(self) -> bool:
         if not self._closing.is_set():
             return False
-        if self._deleted or time.monotonic() > self._give_up_s:
+        if self._deleted:
             return True
-        return self._queue.empty() and not self._outgoing and self._said_goodbye()
+        if time.monotonic() > self._give_up_s:
+            self._queue.clear("flush")
+            self._outgoing = []
+        if not self._queue.empty() or self._outgoing:
+            return False
+        self._say_goodbye()
+        return True
 
-    def _said_goodbye(self) -> bool:
+    def _say_goodbye(self) -> None:
         try:
-            if self._link.connected or self._link.registered:
-                if not self._link.connected:
-                    self._link.connect(self._weights.rows)
+            if self._link.connected:
                 self._link.beat(self._drops(), self._weights.networks, finished=True)
         except LinkError as error:
             self._warn("goodbye", f"could not say that the run finished: {error}")
-        return True
 
     def _step(self) -> None:
         if self._deleted:

@@ -32,6 +32,7 @@ def payload_of(
     dead: str,
     batch: int,
     has_grid: bool,
+    provenance: dict[str, Any] | None,
 ) -> str:
     """JSON of everything that the script FINISH needs beside the bytes of columns and artifacts.
 
@@ -43,6 +44,7 @@ def payload_of(
         dead: why the job is given up, "" if it is not.
         batch: number that artifacts are filed under.
         has_grid: whether an image grid is stored with it.
+        provenance: what D was measured with.
     """
     newest = int(block.rows.seq.argmax())
     return json.dumps(
@@ -63,6 +65,7 @@ def payload_of(
             "light_event": light_points(block),
             "most_events": MOST_EVENTS,
             "dead": dead,
+            "provenance": json.dumps(provenance) if provenance else "",
         }
     )
 

@@ -56,10 +56,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """What a finished sample batch leaves beside its points: encoded image grid, histogram JSON."""
+    """What a finished sample batch leaves beside its points.
+
+    Attributes:
+        grid: encoded image grid.
+        modes: JSON of the mode histogram.
+        provenance: embedder and reference that made D, or None.
+    """
 
     grid: bytes = b""
     modes: bytes = b""
+    provenance: dict[str, Any] | None = None
 
 
 NO_ARTIFACTS = Artifacts()
@@ -124,6 +131,12 @@ class JobQueue:
             return job.row
         return int(newest)
 
+    def networks(self, job: Job) -> list[str]:
+        """Names of the networks that its run pushes, as far as they are known."""
+        with reachable(self._store.redis_url):
+            told = self._store.data.hget(keys.meta(job.run), "networks")
+        return list(json.loads(told)) if isinstance(told, bytes) else []
+
     def failed(self, job: Job) -> int:
         """Count a failure of the job; how many there were. The job stays claimed."""
         with reachable(self._store.redis_url):
@@ -181,6 +194,7 @@ class JobQueue:
             dead=dead,
             batch=job.row,
             has_grid=bool(artifacts.grid),
+            provenance=artifacts.provenance,
         )
         with reachable(self._store.redis_url):
             answer = self._finish(

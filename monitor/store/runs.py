@@ -32,6 +32,7 @@ class RunRecord:
         alerts: in the order of detection.
         pushed_rows, done_rows: newest push and how many rows are stored, per kind.
         pushed_steps, done_steps, done_times: likewise steps and times.
+        provenance: embedder, reference, modes and ceiling of its newest D, or None.
         watch: state of the detector, or None.
     """
 
@@ -53,6 +54,7 @@ class RunRecord:
     done_rows: dict[str, int]
     done_steps: dict[str, int]
     done_times: dict[str, float]
+    provenance: dict[str, Any] | None
     watch: dict[str, Any] | None
 
 
@@ -152,6 +154,7 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
         done_rows={kind: int(float(value)) for kind, value in done["rows"].items()},
         done_steps={kind: int(float(value)) for kind, value in done["step"].items()},
         done_times=done["time"],
+        provenance=json.loads(rows["provenance"]) if "provenance" in rows else None,
         watch=json.loads(watch["state"]) if "state" in watch else None,
     )
 

@@ -66,6 +66,7 @@ end
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[11], job.artifact, ARGV[5]) end
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[12], job.artifact, ARGV[6]) end
 redis.call('DEL', KEYS[10])
+if job.provenance ~= '' then redis.call('HSET', KEYS[4], 'provenance', job.provenance) end
 if job.event ~= '' then
   redis.call('XADD', KEYS[7], 'MAXLEN', '~', job.most_events, '*', 'event', 'points',
     'data', job.event)

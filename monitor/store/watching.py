@@ -1,0 +1,76 @@
+"""The watch's side of the store: the lease, its state, and alerts, in one atomic step."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.store import scripts
+from monitor.store.connection import Store, reachable, text
+from monitor.store.events import MOST_EVENTS
+from monitor.types import Alert
+from trainer_hooks import keys
+
+#: A watch that was silent for this long has lost its lease, milliseconds.
+LEASE_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to watch a shard; `value` is what Redis must still hold when state is stored."""
+
+    shard: int
+    value: str
+
+
+class WatchStore:
+    """Lease, state and alerts of one watch.
+
+    Args:
+        store: both Redis servers.
+        owner: name of this watch; unique.
+    """
+
+    def __init__(self, store: Store, owner: str) -> None:
+        self._store = store
+        self._owner = owner
+        self._lease = store.data.register_script(scripts.LEASE)
+        self._commit = store.data.register_script(scripts.COMMIT_WATCH)
+
+    def lease(self, shard: int) -> Lease | None:
+        """Take or renew the lease on a shard; None while another holds it."""
+        with reachable(self._store.redis_url):
+            fence = self._lease(
+                keys=[keys.watch_lease(shard), keys.watch_fence(shard)],
+                args=[self._owner, LEASE_MS],
+            )
+        return Lease(shard, f"{self._owner}|{int(fence)}") if fence else None
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back if it is still ours."""
+        with reachable(self._store.redis_url):
+            if self._store.data.get(keys.watch_lease(lease.shard)) == lease.value.encode():
+                self._store.data.delete(keys.watch_lease(lease.shard))
+
+    def state(self, run: str) -> dict[str, Any] | None:
+        """What the last watch of this run left."""
+        with reachable(self._store.redis_url):
+            stored = self._store.data.hget(keys.watch(run), "state")
+        return json.loads(stored) if isinstance(stored, bytes) else None
+
+    def commit(self, lease: Lease, run: str, state: dict[str, Any], alerts: Sequence[Alert]) -> str:
+        """Store state and new alerts; ``stored``, ``lost`` (the lease) or ``deleted`` (the run)."""
+        pairs = [part for a in alerts for part in (a.id, json.dumps(a.as_dict()))]
+        with reachable(self._store.redis_url):
+            answer = self._commit(
+                keys=[
+                    keys.watch_lease(lease.shard),
+                    keys.segments(run),
+                    keys.watch(run),
+                    keys.alerts(run),
+                    keys.events(run),
+                    keys.shard_events(lease.shard),
+                ],
+                args=[lease.value, run, json.dumps(state), MOST_EVENTS, *pairs],
+            )
+        return text(answer)

@@ -1,0 +1,80 @@
+"""A weights frame to the points of S and of the scalars."""
+
+import math
+from collections.abc import Sequence
+
+from monitor.stability.angle import AngleTerms, angle_terms
+from monitor.stability.sketched import sketch_stderr
+from monitor.store.blocks import Block, Cell
+from monitor.worker.frames import EPOCH_PAIR, NetworkBlock, WeightsFrame
+
+
+def weights_block(run: str, segment: str, frame: WeightsFrame) -> Block:
+    """Every point that a weights frame gives: S of networks and tensors, scalars, failures."""
+    block = Block(run, segment, "weights", frame.rows)
+    for network in frame.networks:
+        _add_angles(block, network)
+    for name, values in frame.scalars.items():
+        for row, value in values:
+            block.add(name, _scalar(row, value))
+    for metric, row, reason in frame.failures:
+        block.add(metric, Cell(row, None, status="failed", reason=reason))
+    return block
+
+
+def _scalar(row: int, value: float) -> Cell:
+    if math.isfinite(value):
+        return Cell(row, value)
+    return Cell(row, None, status="nonfinite", reason=f"the trainer sent {value}")
+
+
+def _add_angles(block: Block, network: NetworkBlock) -> None:
+    tensor_cells: list[list[Cell]] = [[] for _ in network.tensors]
+    for first, second, row, kind, lag in network.pairs.tolist():
+        terms = _terms(network, first, second)
+        cell = _angle_cell(network, terms, row, abs(lag))
+        if kind == EPOCH_PAIR:
+            block.add(f"S.{network.name}@epoch", cell)
+            continue
+        block.add(f"S.{network.name}", cell)
+        for cells, one in zip(tensor_cells, terms, strict=True):
+            if one.finite:
+                cells.append(Cell(row, one.angle(), n=abs(lag)))
+    for tensor, cells in zip(network.tensors, tensor_cells, strict=True):
+        for cell in _last_and_largest(cells):
+            block.add(f"S.{network.name}/{tensor.name}", cell)
+
+
+def _terms(network: NetworkBlock, first: int, second: int) -> list[AngleTerms]:
+    before, after = network.snapshots[first], network.snapshots[second]
+    return [angle_terms(before[tensor.span], after[tensor.span]) for tensor in network.tensors]
+
+
+def _angle_cell(network: NetworkBlock, terms: Sequence[AngleTerms], row: int, lag: int) -> Cell:
+    total = sum(terms, AngleTerms())
+    if not total.finite or math.isnan(total.angle()):
+        return Cell(row, None, n=lag, status="nonfinite", reason=_nonfinite(network, terms))
+    stderr = None
+    if network.sketched:
+        buckets = [
+            None if tensor.exact else tensor.span.stop - tensor.span.start
+            for tensor in network.tensors
+        ]
+        stderr = sketch_stderr(terms, buckets)
+    return Cell(row, total.angle(), stderr, lag)
+
+
+def _nonfinite(network: NetworkBlock, terms: Sequence[AngleTerms]) -> str:
+    bad = [t.name for t, one in zip(network.tensors, terms, strict=True) if not one.finite]
+    if bad:
+        more = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
+        return f"NaN or Inf in the weights of {network.name}: {bad[0]}{more}"
+    return f"all weights of {network.name} are zero"
+
+
+def _last_and_largest(cells: list[Cell]) -> list[Cell]:
+    """The last and the largest of a block: enough to see which tensor jumped, at a fraction."""
+    if not cells:
+        return []
+    largest = max(cells, key=lambda cell: cell.value or 0.0)
+    return [largest] if largest is cells[-1] else [largest, cells[-1]]

@@ -1,0 +1,59 @@
+"""Partial results of a sample batch: sums that add up, whoever computed them."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What one chunk contributes; every field but the texts is additive.
+
+    Attributes:
+        n: samples.
+        values: pixels (or other numbers) in them; `nonfinite`, `clipped`: how many were bad.
+        quality_sum, quality_squares: of the face probabilities.
+        modes: samples per nearest mode.
+        unaligned: samples without a face, assigned whole.
+        failure: why the batch could not be made; "" if it could.
+        quality_failure, diversity_failure: why Q or D could not be computed.
+        grid: encoded picture of the first samples, hexadecimal; only of the first chunk.
+    """
+
+    n: int = 0
+    values: int = 0
+    nonfinite: int = 0
+    clipped: int = 0
+    quality_sum: float = 0.0
+    quality_squares: float = 0.0
+    modes: dict[int, int] = field(default_factory=dict)
+    unaligned: int = 0
+    failure: str = ""
+    quality_failure: str = ""
+    diversity_failure: str = ""
+    grid: str = ""
+
+    def __add__(self, other: "Partial") -> "Partial":
+        modes = dict(self.modes)
+        for mode, count in other.modes.items():
+            modes[mode] = modes.get(mode, 0) + count
+        mine, theirs = asdict(self), asdict(other)
+        joined: dict[str, Any] = {
+            name: mine[name] or theirs[name]
+            if isinstance(mine[name], str)
+            else mine[name] + theirs[name]
+            for name in mine
+            if name != "modes"
+        }
+        return Partial(**joined, modes=modes)
+
+    def encode(self) -> bytes:
+        """JSON bytes, for the store."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Partial":
+        """The partial that `encode` wrote."""
+        fields = json.loads(data)
+        fields["modes"] = {int(mode): count for mode, count in fields["modes"].items()}
+        return cls(**fields)

@@ -1,0 +1,85 @@
+"""The samples lane: Q and D of batches, chunk by chunk, the newest batches first."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from monitor.store.blocks import Block, Kind
+from monitor.store.jobs import Artifacts, Job, JobQueue
+from monitor.worker.frames import samples_frame
+from monitor.worker.partial import Partial
+from monitor.worker.pipeline import Evaluators, add_points, evaluate_chunk, mode_histogram
+from trainer_hooks.keys import Lane
+from trainer_hooks.wire import Frame
+
+#: A batch this many behind its run's newest is skipped (design: newest first, without a queue).
+KEEP_BATCHES = 2
+#: Weight of the newest chunk in the moving average of the rate.
+RATE_WEIGHT = 0.3
+
+
+class SamplesLane:
+    """Handles samples frames.
+
+    Args:
+        load: loads what they are evaluated with; called at the first job, since it takes seconds.
+    """
+
+    lane: Lane = "samples"
+    kind: Kind = "samples"
+
+    def __init__(self, load: Callable[[], Evaluators]) -> None:
+        self._load = load
+        self._evaluators: Evaluators | None = None
+        self._images_per_s = 0.0
+
+    def wanted(self, queue: JobQueue, job: Job) -> bool:
+        """False for a batch that newer ones have overtaken: its row is stored without points."""
+        if job.row >= queue.newest_batch(job) - KEEP_BATCHES:
+            return True
+        block = Block(job.run, job.segment, "samples", job.last_row())
+        queue.finish(job, block, counts={"worker_skipped_chunks": 1})
+        return False
+
+    def handle(self, queue: JobQueue, job: Job, frame: Frame) -> None:
+        """Evaluate the chunk; whoever brings the last missing one stores the batch's points."""
+        if self._evaluators is None:
+            self._evaluators = self._load()
+        chunk = samples_frame(frame)
+        started = time.perf_counter()
+        partial = evaluate_chunk(chunk, self._evaluators)
+        self._measure(partial.n, time.perf_counter() - started)
+        parts = queue.keep_part(job, chunk.part, partial.encode(), last=chunk.last)
+        if parts is None:
+            return
+        batch = sum(map(Partial.decode, parts), Partial())
+        block = Block(job.run, job.segment, "samples", chunk.rows)
+        add_points(block, batch, self._evaluators)
+        histogram = mode_histogram(batch, self._evaluators)
+        provenance = self._evaluators.provenance() if histogram else None
+        artifacts = Artifacts(bytes.fromhex(batch.grid), histogram, provenance)
+        queue.finish(job, block, artifacts=artifacts)
+
+    def metrics(self, queue: JobQueue, job: Job) -> list[str]:
+        """Both metrics of a sample batch."""
+        return ["Q", "D"]
+
+    def said(self) -> dict[str, Any]:
+        """What samples are evaluated with and how fast."""
+        known = self._evaluators
+        if known is None:
+            return {}
+        return {
+            "device": known.device,
+            "quality": "mtcnn",
+            "embedder": known.embedder.name if known.embedder else "",
+            "reference": known.reference.name if known.reference else "",
+            "provider": known.embedder.provider if known.embedder else "",
+            "images_per_s": f"{self._images_per_s:.1f}",
+        }
+
+    def _measure(self, images: int, seconds: float) -> None:
+        if images:
+            rate = images / max(seconds, 1e-9)
+            known = self._images_per_s or rate
+            self._images_per_s = known + RATE_WEIGHT * (rate - known)
