@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 NAME = "server"
-#: Open event streams are cut after this long when the server stops, seconds.
-SHUTDOWN_S = 1
+#: Longest wait for the watch to store its state when the server stops, seconds.
+WATCH_STOP_S = 1
 
 
 def run(
@@ -79,16 +79,14 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, or until `started`'s server is told to exit."""
     # Here, so that commands which do not serve need no web framework installed.
-    import uvicorn
-
-    from monitor.server.app import create_app
+    from monitor.server.app import LOOPBACK_HOSTS, create_app
+    from monitor.server.serve import Server
     from monitor.watch.loop import Watch
 
     token = settings.token.get_secret_value() if settings.token else None
-    app = create_app(store, token=token)
-    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=SHUTDOWN_S)
+    hosts = LOOPBACK_HOSTS if settings.is_loopback else None
+    server = Server(create_app(store, token=token, allowed_hosts=hosts), log_config=None)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    server = uvicorn.Server(config)
     watch = Watch(store)
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     thread.start()
@@ -97,4 +95,4 @@ def serve(
         server.run(sockets=[listener])
     finally:
         watch.stop()
-        thread.join(SHUTDOWN_S)
+        thread.join(WATCH_STOP_S)

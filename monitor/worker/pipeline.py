@@ -213,12 +213,17 @@ def _diversity(counts: NDArray[np.int64], batch: Partial) -> dict[str, Cell]:
     reason = "" if enough else f"{n} samples; {counts.size} modes need at least {least:.0f}"
     unaligned = batch.unaligned / n
     unaligned_stderr = math.sqrt(unaligned * (1 - unaligned) / n)
+    shrunk = james_stein_entropy(counts), _known(james_stein_stderr(counts))
+    unseen = chao_wang_jost_entropy(counts), _known(chao_wang_jost_stderr(counts))
     return {
-        "D": Cell(0, james_stein_entropy(counts), james_stein_stderr(counts), n, status, reason),
-        "D.cwj": Cell(
-            0, chao_wang_jost_entropy(counts), chao_wang_jost_stderr(counts), n, status, reason
-        ),
+        "D": Cell(0, *shrunk, n, status, reason),
+        "D.cwj": Cell(0, *unseen, n, status, reason),
         "D.modes": Cell(0, float(observed_modes(counts)), n=n),
         "D.coverage": Cell(0, coverage(counts), n=n),
         "D.unaligned": Cell(0, unaligned, unaligned_stderr, n),
     }
+
+
+def _known(stderr: float) -> float | None:
+    """One sample has no spread: None instead of NaN."""
+    return None if math.isnan(stderr) else stderr

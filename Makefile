@@ -1,0 +1,58 @@
+# make demo   install and watch a real GAN learn real faces
+# make test   install and run every test (the browser comes from apt if it is missing)
+# make check  formatting, lint, types, import rules, then the tests: what CI runs
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Versions that were tested together; the ranges in pyproject.toml are what users may combine.
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DELETE_ON_ERROR:
+.PHONY: demo up test check lint format faces100 constraints clean
+
+demo: $(VENV)/installed
+	$(BIN)/sqd demo
+
+up: $(VENV)/installed
+	$(BIN)/sqd up
+
+test: $(VENV)/installed-dev
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+	$(BIN)/pytest
+	node --test tests/dashboard/
+
+check: lint test
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Trains the demo's embedder again and writes it with its reference set into the package.
+faces100: $(VENV)/installed-dev
+	$(BIN)/python -m monitor.diversity.faces100.train
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing (torch is large; this takes a few minutes the first time)"
+	$(PIP_INSTALL) --editable '.[all]'
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP_INSTALL) --editable '.[dev]'
+	touch $@ $(VENV)/installed
+
+# Pins what is installed now; run the tests before committing it.
+constraints: $(VENV)/installed-dev
+	$(BIN)/pip freeze --exclude-editable > constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist artifacts .mypy_cache .pytest_cache .ruff_cache
