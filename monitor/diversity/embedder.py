@@ -1,0 +1,163 @@
+"""Embedders: ArcFace networks that turn aligned crops into features, loaded by insightface."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from monitor.diversity.alignment import CROP_SIZE
+from monitor.diversity.zoo import pack_files
+from monitor.errors import EmbedderError, ImageError
+
+#: Models and reference sets that ship with this package.
+DATA = Path(__file__).parent / "data"
+#: Crops of one run of the network: 38 MB of input, enough to fill a GPU.
+_BATCH = 256
+#: onnxruntime's level for errors alone; some exports declare their batch wrongly and warn always.
+_ERRORS_ONLY = 3
+#: Bytes hashed at a time.
+_HASH_CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """One loaded ArcFace network.
+
+    Attributes:
+        name: as it was asked for; the file's name where that was a path.
+        sha256: of the ONNX file, in hexadecimal: what a reference set is bound to.
+        dimension: length d of a feature.
+        provider: onnxruntime execution provider that it really got.
+    """
+
+    name: str
+    sha256: str
+    dimension: int
+    provider: str
+    _model: Any = field(repr=False)
+
+    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features of aligned crops, as the network gives them (not normalised).
+
+        Args:
+            crops: (N, 112, 112, 3) uint8 RGB, from `monitor.diversity.alignment.align`.
+
+        Returns:
+            (N, d) float32.
+
+        Raises:
+            ImageError: the crops have another shape or dtype.
+            EmbedderError: the network gave a NaN or an infinite feature.
+        """
+        if crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3) or crops.dtype != np.uint8:
+            raise ImageError(f"crops are {crops.dtype} {crops.shape}; give uint8 (N, 112, 112, 3)")
+        features = np.empty((len(crops), self.dimension), np.float32)
+        for start in range(0, len(crops), size := _batch_size(self._model)):
+            features[start : start + size] = _forward(self._model, crops[start : start + size])
+        if not np.isfinite(features).all():
+            raise EmbedderError(f"embedder {self.name} gave a feature that is not finite")
+        return features
+
+
+def load_embedder(
+    name_or_path: str | Path,
+    device: str | torch.device = "cpu",
+    model_root: str | Path | None = None,
+) -> Embedder:
+    """Load an ArcFace network through insightface's model zoo.
+
+    Args:
+        name_or_path: ``faces100`` (ships here), a path that ends in ``.onnx``, or a pack such as
+            ``buffalo_l``, which insightface downloads at first use (326 MB; its weights are for
+            non-commercial research only).
+        device: ``cpu``, ``cuda`` or ``cuda:N``; without a CUDA provider it runs on the CPU.
+        model_root: folder with ``models/<pack>/``; insightface's own ``~/.insightface`` by default.
+
+    Raises:
+        EmbedderError: it is not there, cannot be downloaded or read, or is not an ArcFace network
+            (input N×3×112×112, output N×d).
+    """
+    name, files = _locate(name_or_path, model_root)
+    for path in files:
+        model = _load(path, torch.device(device))
+        if getattr(model, "taskname", None) == "recognition":
+            provider = model.session.get_providers()[0]
+            return Embedder(name, _sha256(path), _dimension(model, path), provider, model)
+    raise EmbedderError(
+        f"no ArcFace network (input N×3×{CROP_SIZE}×{CROP_SIZE}, one output N×d) among "
+        f"{', '.join(map(str, files))}"
+    )
+
+
+def _locate(name_or_path: str | Path, model_root: str | Path | None) -> tuple[str, list[Path]]:
+    text = str(name_or_path)
+    if text == "faces100":
+        return text, [DATA / "faces100.onnx"]
+    if not text.endswith(".onnx"):
+        return text, pack_files(text, model_root)
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise EmbedderError(f"no embedder file at {path}")
+    return path.name, [path]
+
+
+def _load(path: Path, device: torch.device) -> Any:
+    try:
+        from insightface.model_zoo import get_model  # takes 0.6 s
+        from onnxruntime import SessionOptions, get_available_providers
+
+        options = SessionOptions()
+        # As many threads as torch has: two full pools on the same cores slow each other down.
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = _ERRORS_ONLY
+        providers: list[Any] = ["CPUExecutionProvider"]
+        if device.type == "cuda" and "CUDAExecutionProvider" in get_available_providers():
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
+        return get_model(str(path), providers=providers, sess_options=options)
+    except Exception as error:  # whatever parsers of foreign files raise is the file's fault
+        raise EmbedderError(f"cannot load {path} as an ONNX model: {error}") from error
+
+
+def _batch_size(model: Any) -> int:
+    batch = model.input_shape[0]
+    return batch if isinstance(batch, int) else _BATCH
+
+
+def _forward(model: Any, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    # insightface derives mean and deviation from the graph; the usual (x − 127.5)/127.5, or none.
+    features: NDArray[np.float32] = model.forward(crops.transpose(0, 3, 1, 2).astype(np.float32))
+    return features
+
+
+def _dimension(model: Any, path: Path) -> int:
+    """Length of a feature by a trial, since exports often declare other shapes than they give."""
+    expected = [3, CROP_SIZE, CROP_SIZE]
+    batch, *image = model.input_shape
+    if image != expected or (isinstance(batch, int) and batch != 1):
+        raise EmbedderError(
+            f"{path} takes {model.input_shape}; an ArcFace network takes {['N', *expected]}, N "
+            "free or 1"
+        )
+    count = 1 if batch == 1 else 2
+    try:
+        features = _forward(model, np.zeros((count, CROP_SIZE, CROP_SIZE, 3), np.uint8))
+    except Exception as error:  # onnxruntime's own errors have no common base
+        raise EmbedderError(f"{path} fails on a float32 crop: {error}") from error
+    if features.ndim != 2 or len(features) != count or features.dtype != np.float32:
+        raise EmbedderError(
+            f"{path} gives {features.dtype} {features.shape} for {count} crops; an ArcFace network "
+            "gives float32 N×d"
+        )
+    return int(features.shape[1])
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The demo's embedder: a small ArcFace network and the 100 faces it tells apart."""
