@@ -54,6 +54,8 @@ def listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # From here on browsers wait instead of being refused while the server starts.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise SettingsError(
