@@ -1,0 +1,67 @@
+"""A change of one metric, and the way back from it."""
+
+from dataclasses import dataclass
+
+#: Observations in a row near the old level that make a recovery; with fewer, a metric that
+#: swings would recover at each swing.
+CALM_NEEDED = 5
+#: An observation is near the old level within so many standard units, or within this share of
+#: the way that the metric had gone.
+NEAR_UNITS, NEAR_SHARE = 1.5, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A suspected or certain change, with the figures for its message.
+
+    Attributes:
+        metric: who changed.
+        family: ``S``, ``Q`` or ``D``.
+        onset: step where it began.
+        step: step of the latest point that showed it.
+        before: level before, in the metric's unit.
+        after: worse of the latest two values (of S: the peak), in the metric's unit.
+        units: distance of the two in robust standard deviations.
+    """
+
+    metric: str
+    family: str
+    onset: int
+    step: int
+    before: float
+    after: float
+    units: float
+
+
+@dataclass(slots=True)
+class Turn:
+    """A metric that has turned and not come back.
+
+    Attributes:
+        change: what turned it.
+        level: observation expected before the change (S: log).
+        way: how far it went in the bad direction, in the observation's unit.
+        grave: more than one family turned, or the modes collapsed.
+        age: observations since then.
+        calm: observations in a row near the old level.
+    """
+
+    change: Change
+    level: float
+    way: float
+    grave: bool = False
+    age: int = 0
+    calm: int = 0
+
+    def recovers(self, observed: float, bad: int, sigma: float) -> bool:
+        """Take one observation; True when the metric is back at its old level.
+
+        Args:
+            observed: in the observation's unit (S: log).
+            bad: +1 if rising is bad, -1 if falling is.
+            sigma: robust standard deviation before the change.
+        """
+        self.age += 1
+        near = max(NEAR_UNITS * sigma, NEAR_SHARE * self.way)
+        self.calm = self.calm + 1 if (observed - self.level) * bad <= near else 0
+        return self.calm >= CALM_NEEDED

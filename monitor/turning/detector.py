@@ -1,0 +1,156 @@
+"""The turning-point detector: one track a metric, and what they say together."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from monitor.errors import StoreError
+from monitor.turning.fusion import Fusion
+from monitor.turning.messages import describe_nonfinite
+from monitor.turning.settings import (
+    ALIVE_QUALITY,
+    FACELESS_BATCHES,
+    MAX_NETWORKS,
+    STABILITY,
+    family_of,
+    threshold_factor,
+)
+from monitor.turning.state import dump_event, dump_track, load_event, load_track
+from monitor.turning.summary import summarise
+from monitor.turning.track import Track
+from monitor.types import TurningPoint
+
+#: Layout of `TurningPointDetector.state`; another one is refused.
+STATE_VERSION = 1
+
+
+class TurningPointDetector:
+    """Says when stability, quality and diversity deteriorate (SQD paper, section 4).
+
+    Every metric has a track of its own: damped Holt forecast, robust scale, one-sided CUSUM in
+    the bad direction (S up on a log scale, Q and D down). S comes every iteration and is judged
+    in blocks of at most 25 values by their high quantile, so that a jump of a few dozen
+    iterations is not averaged away. Two of S, Q and D within ten sample batches are a
+    ``turning_point``; one alone needs more evidence and is ``stability``, ``quality`` or
+    ``diversity``; D alone that has lost half of its effective modes is ``mode_collapse``.
+    Falls of Q, and of D, count once Q has risen (no faces, no modes). Differs from the paper,
+    which finds turning points by eye afterwards.
+
+    Deterministic; memory is constant in the number of steps; nothing waits for a metric that
+    is missing. After a step back (a resume) baselines survive; evidence and turns of steps
+    that are still to come again are dropped, and after a step back to before the first
+    judgement a metric is learnt anew. The same step of the same metric again is ignored.
+
+    Args:
+        sensitivity: ``low``, ``normal`` or ``high``.
+
+    Raises:
+        SettingsError: the sensitivity is none of these.
+
+    Example:
+        >>> detector = TurningPointDetector()
+        >>> for step in range(40):
+        ...     for found in detector.update(step, {"Q": 0.9 if step < 30 else 0.2}):
+        ...         print(found.kind, found.step, found.detected_step)
+        quality 30 32
+    """
+
+    def __init__(self, sensitivity: str = "normal") -> None:
+        self._sensitivity = sensitivity
+        self._tracks: dict[str, Track] = {}
+        self._fusion = Fusion(self._tracks, threshold_factor(sensitivity))
+
+    def update(
+        self, step: int, values: Mapping[str, float | None], *, epoch: float | None = None
+    ) -> list[TurningPoint]:
+        """Take the values of one step; any subset of the metrics, in any rhythm.
+
+        Args:
+            step: training step; the values of one step may come in several calls.
+            values: by metric name. None is skipped, NaN and infinity are reported once until
+                the metric recovers, names other than ``Q``, ``D`` and ``S.<network>`` are
+                ignored.
+            epoch: as the trainer said it.
+        Returns:
+            What has been found at this step; nearly always nothing.
+        """
+        found: list[TurningPoint] = []
+        broken: list[str] = []
+        for name, value in values.items():
+            if value is None:
+                continue
+            track = self._tracks.get(name) or self._open(name)
+            if track is None:
+                continue
+            if isfinite(value):
+                track.nonfinite = False
+                found += self._feed(track, step, float(value), epoch)
+            elif not track.nonfinite:
+                track.nonfinite = True
+                broken.append(name)
+        if broken:
+            found.append(describe_nonfinite(step, broken))
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Where every metric stands, fit for JSON; `verdict` makes a sentence of it."""
+        return {"metrics": {name: summarise(track) for name, track in self._tracks.items()}}
+
+    def state(self) -> dict[str, Any]:
+        """Everything it remembers, fit for JSON; `from_state` goes on from there."""
+        return {
+            "version": STATE_VERSION,
+            "sensitivity": self._sensitivity,
+            "tracks": {name: dump_track(track) for name, track in self._tracks.items()},
+            "event": dump_event(self._fusion.event),
+            "raised": dict(self._fusion.raised),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "TurningPointDetector":
+        """The detector that `state` was taken from.
+
+        Raises:
+            StoreError: another version of this program wrote the state.
+        """
+        if state.get("version") != STATE_VERSION:
+            raise StoreError(
+                f"turning-point detector state has version {state.get('version')!r}, this program "
+                f"reads {STATE_VERSION}; drop the state to start the detector afresh"
+            )
+        detector = cls(state["sensitivity"])
+        for name, track in state["tracks"].items():
+            detector._tracks[name] = load_track(track)
+        detector._fusion.event = load_event(state["event"])
+        detector._fusion.raised.update(state["raised"])
+        detector._fusion.measure_rhythm()
+        return detector
+
+    def _open(self, name: str) -> Track | None:
+        family = family_of(name)
+        if family is None or (family is STABILITY and len(self._tracks) >= MAX_NETWORKS):
+            return None
+        track = self._tracks[name] = Track(name)
+        return track
+
+    def _feed(
+        self, track: Track, step: int, value: float, epoch: float | None
+    ) -> list[TurningPoint]:
+        fusion = self._fusion
+        if track.step is not None and step < track.step:
+            fusion.rewind(step)
+        evidence = track.feed(step, value, epoch, fusion.batch_steps, self._telling(track))
+        if track.family is not STABILITY:
+            fusion.measure_rhythm()
+        if not evidence and track.turn is None:
+            return []
+        found = fusion.judge(track, evidence, step)
+        return [] if found is None else [found]
+
+    def _telling(self, track: Track) -> bool:
+        """Whether the metric means anything yet: D of images without faces does not."""
+        quality = self._tracks.get("Q") if track.metric == "D" else None
+        if quality is None or quality.since is not None:
+            return True
+        seen = quality.baseline
+        return seen.level >= ALIVE_QUALITY or seen.count >= FACELESS_BATCHES

@@ -1,0 +1,123 @@
+"""What the metrics say together: which changes are one event, and what is told of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from monitor.turning.change import Change
+from monitor.turning.event import Event
+from monitor.turning.messages import COLLAPSE, GRAVE, TOGETHER, describe
+from monitor.turning.settings import (
+    COOLDOWN_WINDOWS,
+    SLACK,
+    STABILITY,
+    SUDDEN,
+    SUDDEN_WINDOW,
+    WINDOW,
+    WINDOW_BLOCKS,
+)
+from monitor.turning.track import Track
+from monitor.types import TurningPoint
+
+
+@dataclass(slots=True)
+class Fusion:
+    """Two of S, Q and D together are a turning point; one alone needs more evidence.
+
+    Attributes:
+        tracks: of all metrics, by name; shared with the detector.
+        factor: on every threshold, from the sensitivity.
+        event: the latest one.
+        raised: step of the latest alert of each kind.
+        batch_steps: typical steps between sample batches, 0 while there were none.
+    """
+
+    tracks: Mapping[str, Track]
+    factor: float
+    event: Event = field(default_factory=Event)
+    raised: dict[str, int] = field(default_factory=dict)
+    batch_steps: float = 0.0
+
+    def measure_rhythm(self) -> None:
+        """Learn the spacing of the sample batches from Q and D."""
+        gaps = (track.gap for track in self.tracks.values() if track.family is not STABILITY)
+        self.batch_steps = max(gaps, default=0.0)
+
+    def judge(self, track: Track, evidence: float, step: int) -> TurningPoint | None:
+        """Decide what the newest observation of a metric amounts to.
+
+        Args:
+            track: of that metric.
+            evidence: as `Track.feed` returned it.
+            step: of the observation.
+        """
+        family, units, extent = track.family, evidence / self.factor, track.extent
+        if units >= family.agree and extent >= family.supports:
+            change = track.suspect(step)
+            partners = list(self._partners(change))
+            if partners:
+                return self._raise(TOGETHER, [change, *partners], step)
+            if units >= family.alone and extent >= family.matters:
+                return self._raise(COLLAPSE if track.halved else family.kind, [change], step)
+        elif units >= SUDDEN and track.plunged:
+            jumps = list(self._jumps(step))
+            if jumps:
+                return self._raise(TOGETHER, [track.suspect(step), *jumps], step)
+        turn = track.turn
+        if turn is not None and not turn.grave and track.halved:
+            return self._raise(COLLAPSE, [track.latest(turn, step)], step)
+        return None
+
+    def rewind(self, step: int) -> None:
+        """Forget an event that the run, gone back to this step, has not had yet."""
+        if self.event.step > step:
+            self.event = Event()
+
+    def _suspicions(self, step: int, window_steps: float) -> Iterator[Change]:
+        for track in self.tracks.values():
+            for change in reversed(track.suspicions):
+                if abs(step - change.step) <= window_steps:
+                    yield change
+                    break
+
+    def _partners(self, change: Change) -> Iterator[Change]:
+        """Recent suspicions of the other families."""
+        recent = self._suspicions(change.step, self._window_steps())
+        return (other for other in recent if other.family != change.family)
+
+    def _jumps(self, step: int) -> Iterator[Change]:
+        """Jumps of S just now."""
+        recent = self._suspicions(step, SUDDEN_WINDOW * self.batch_steps)
+        return (change for change in recent if change.family == STABILITY.name)
+
+    def _window_steps(self) -> float:
+        if self.batch_steps:
+            return WINDOW * self.batch_steps
+        return WINDOW_BLOCKS * max(track.gap for track in self.tracks.values())
+
+    def _raise(self, kind: str, changes: list[Change], step: int) -> TurningPoint | None:
+        slack, grave = SLACK * self.batch_steps, kind in GRAVE
+        if not self.event.near(step, self._window_steps()):
+            self.event = Event()
+        event = self.event
+        event.join(changes, step, slack)
+        silent = event.grave or (not grave and (event.kind != "" or self._muted(kind, step)))
+        for change in changes:
+            self.tracks[change.metric].confirm(change, grave)
+        if silent:
+            return None
+        event.kind, event.grave = kind, grave
+        self.raised[kind] = step
+        return describe(kind, *event.split(slack), step)
+
+    def _muted(self, kind: str, step: int) -> bool:
+        """Whether a warning of this kind would say nothing new.
+
+        S that keeps jumping is one piece of news, and none where the training has turned.
+        """
+        last = self.raised.get(kind)
+        cooldown = COOLDOWN_WINDOWS * self._window_steps()
+        if last is not None and 0 <= step - last <= cooldown:
+            return True
+        turns = [track.turn for track in self.tracks.values() if track.turn is not None]
+        turned = any(turn.grave and turn.change.onset <= step for turn in turns)
+        return kind == STABILITY.kind and turned

@@ -1,0 +1,226 @@
+"""One metric on its way: values to observations, observations to evidence of a change."""
+
+from dataclasses import dataclass, field, replace
+from math import exp, log
+from statistics import fmean, median
+
+from monitor.turning.baseline import RECENT, Baseline
+from monitor.turning.block import Block, Observation
+from monitor.turning.change import Change, Turn
+from monitor.turning.cusum import Cusum
+from monitor.turning.settings import COLLAPSE_NATS, Family, family_of
+
+#: From this share of the lower threshold on, the baseline learns at this speed.
+SUSPECT_SHARE, SUSPECT_SPEED = 0.5, 0.2
+#: Weight of a new gap between observations in their typical distance.
+GAP_RATE = 0.2
+#: Weight of a new observation in the long-run mean.
+SLOW_RATE = 0.03
+#: A fall by so many times the smallest that matters is told after a single observation if S has
+#: just jumped.
+PLUNGE = 2
+#: Suspicions kept a metric.
+SUSPICIONS = 8
+#: Larger values than this cannot be a metric's; held here, their differences stay finite.
+LARGEST = 1e12
+
+
+@dataclass(slots=True)
+class Track:
+    """Everything remembered about one metric; constant in size.
+
+    Attributes:
+        metric: its name.
+        block: values of S that wait to become one observation.
+        baseline: what it would do next if nothing happened.
+        cusum: evidence that something did.
+        step: step of the latest point, None before the first.
+        value: its value.
+        observed: step of the latest observation, None before the first.
+        gap: typical steps between observations, 0 while unknown.
+        recent: the last observations, one more than `RECENT` (S: log).
+        slow: long-run mean of the observations, to tell the trend by.
+        since: step of the first judgement, None before.
+        suspicions: the latest changes that another family could confirm, newest last. Several,
+            because metrics may be fed one after the other when a watcher catches up.
+        turn: where it turned, until it recovers.
+        frozen: the baseline is held at the level before the turn.
+        nonfinite: the latest value was NaN or infinite.
+    """
+
+    metric: str
+    block: Block = field(default_factory=Block)
+    baseline: Baseline = field(default_factory=Baseline)
+    cusum: Cusum = field(default_factory=Cusum)
+    step: int | None = None
+    value: float | None = None
+    observed: int | None = None
+    gap: float = 0.0
+    recent: list[float] = field(default_factory=list)
+    slow: float = 0.0
+    since: int | None = None
+    suspicions: list[Change] = field(default_factory=list)
+    turn: Turn | None = None
+    frozen: bool = False
+    nonfinite: bool = False
+    family: Family = field(init=False)
+
+    def __post_init__(self) -> None:
+        family = family_of(self.metric)
+        assert family is not None, self.metric
+        self.family = family
+
+    def feed(
+        self, step: int, value: float, epoch: float | None, batch_steps: float, telling: bool
+    ) -> float:
+        """Take one finite value.
+
+        Args:
+            step: training step; the one of the latest value again is the same point again and
+                changes nothing, an earlier one is a resume (see `_rewind`).
+            value: in the metric's unit.
+            epoch: as the trainer said it.
+            batch_steps: typical steps between sample batches, 0 while unknown.
+            telling: False while the value means nothing yet; nothing is learnt from it then.
+        Returns:
+            Evidence of a change (the CUSUM's sum); 0 if there is none or nothing new.
+        """
+        if self.step is not None and step <= self.step:
+            if step == self.step:
+                return 0.0
+            self._rewind(step)
+        self.step, self.value = step, value
+        if self.family.bad < 0:
+            held = max(-LARGEST, min(LARGEST, value))
+            return self._observe(Observation(step, step, epoch, held, held), telling)
+        # An angle of 0 says that the network was not trained in this step (a WGAN's generator
+        # in four of five): no observation of its direction.
+        if value <= 0 or not self.block.add(step, log(value)):
+            return 0.0
+        return self._observe(self.block.close(step, epoch, batch_steps), telling)
+
+    def _observe(self, observation: Observation, telling: bool) -> float:
+        if not observation.alike:
+            self._relearn()
+        self._note(observation)
+        self._follow_turn(observation.value)
+        if self.frozen or not telling:
+            return 0.0
+        family, baseline = self.family, self.baseline
+        if self._warm():
+            self.since = observation.step if self.since is None else self.since
+            self.cusum.add(observation, baseline.forecast(family), baseline.sigma(family), family)
+        else:
+            self.cusum.reset()
+        suspected = self.cusum.sum >= SUSPECT_SHARE * family.agree
+        baseline.learn(self.recent, family, SUSPECT_SPEED if suspected else 1.0)
+        return self.cusum.sum
+
+    def _warm(self) -> bool:
+        """Whether enough is learnt to judge, and Q has risen far enough to fall."""
+        family, baseline = self.family, self.baseline
+        paced = self.block.paced or family.bad < 0
+        return paced and baseline.count >= family.warm_up and baseline.level >= family.alive
+
+    def _note(self, observation: Observation) -> None:
+        step, value = observation.step, observation.value
+        if self.observed is not None:
+            gap = step - self.observed
+            self.gap = self.gap + GAP_RATE * (gap - self.gap) if self.gap else float(gap)
+        self.observed = step
+        self.recent = [*self.recent[-RECENT:], value]
+        self.slow += max(SLOW_RATE, 1 / (self.baseline.count + 1)) * (value - self.slow)
+
+    def _follow_turn(self, value: float) -> None:
+        turn, family = self.turn, self.family
+        if turn is None:
+            return
+        if turn.recovers(value, family.bad, self.baseline.sigma(family)):
+            self.turn = None
+            if self.frozen:
+                self.frozen = False
+                self.cusum.reset()
+        elif turn.age >= family.adopt:
+            if self.frozen:
+                self._relearn()
+            if not (turn.grave and family.bad < 0):
+                self.turn = None
+
+    def _relearn(self) -> None:
+        self.baseline = Baseline()
+        self.cusum.reset()
+        self.frozen = False
+
+    def _rewind(self, step: int) -> None:
+        """The run went back: the evidence is of a past undone, but the baseline still holds.
+
+        A turn that it has not had yet is undone. Where it went back to before the first
+        judgement, all is learnt anew.
+        """
+        self.block.drop()
+        self.cusum.reset()
+        self.suspicions = [change for change in self.suspicions if change.step <= step]
+        self.observed = None
+        if self.since is None or step < self.since:
+            self._relearn()
+            self.since = self.turn = None
+        elif self.turn is not None and step < self.turn.change.onset:
+            self.turn, self.frozen = None, False
+
+    @property
+    def extent(self) -> float:
+        """How far the metric has gone in the bad direction, in the observation's unit.
+
+        Of Q and D the mean of two observations: one alone may be an outlier.
+        """
+        if self.family.bad > 0:
+            return self.cusum.extreme - self.cusum.before
+        return self.cusum.before - fmean(self.recent[-2:])
+
+    @property
+    def plunged(self) -> bool:
+        """Whether Q or D lies far under its old level, by the newest observation alone."""
+        far = PLUNGE * self.family.matters
+        return self.family.bad < 0 and self.cusum.before - self.recent[-1] >= far
+
+    def suspect(self, step: int) -> Change:
+        """The change that the evidence speaks of, as of now; another family may confirm it."""
+        assert self.cusum.onset is not None
+        family, before = self.family, self.cusum.before
+        after = self.cusum.extreme if family.bad > 0 else min(self.recent[-2:])
+        units = round((after - before) * family.bad / self.baseline.sigma(family), 1)
+        if family.bad > 0:
+            before, after = exp(before), exp(after)
+        onset = self.cusum.onset
+        change = Change(self.metric, family.name, onset, step, before, after, units)
+        older = [known for known in self.suspicions if known.onset < onset]
+        self.suspicions = [*older[1 - SUSPICIONS :], change]
+        return change
+
+    def confirm(self, change: Change, grave: bool) -> None:
+        """Note a turn; the baseline stays where it was until the metric comes back.
+
+        A jump of S that is over already is part of the event, but nothing to recover from.
+        """
+        if self.cusum.onset == change.onset and not self.frozen:
+            self.baseline.hold(self.cusum.before)
+            self.frozen = True
+            level = self.cusum.before if self.turn is None else self.turn.level
+            way = abs(self.recent[-1] - level)
+            self.turn = Turn(change, level, way, self.turn is not None and self.turn.grave)
+        if self.turn is not None:
+            self.turn.grave |= grave
+
+    @property
+    def halved(self) -> bool:
+        """Whether this is D and half of the effective modes are gone, by its recent median."""
+        if self.metric != "D":
+            return False
+        level = self.cusum.before if self.turn is None else self.turn.level
+        return level - median(self.recent[-RECENT:]) >= COLLAPSE_NATS
+
+    def latest(self, turn: Turn, step: int) -> Change:
+        """The change of a metric that has turned (not of S), with the figures as of now."""
+        after = self.recent[-1]
+        units = round((turn.level - after) / self.baseline.sigma(self.family), 1)
+        return replace(turn.change, step=step, after=after, units=units)

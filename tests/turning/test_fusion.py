@@ -1,0 +1,112 @@
+"""What makes one event, and how often it is told."""
+
+from typing import Any
+
+import pytest
+
+from monitor.turning import TurningPointDetector
+from monitor.types import TurningPoint
+from tests.turning.streams import Record, angles, batches, noisy, play
+
+
+def steady(metric: str, count: int) -> list[float]:
+    return noisy(1, [0.9] * count, 0.02) if metric == "Q" else noisy(2, [3.2] * count, 0.08)
+
+
+def kinds(found: list[TurningPoint]) -> list[tuple[str, int]]:
+    return [(point.kind, point.detected_step) for point in found]
+
+
+def falls(apart: int) -> list[Record]:
+    """D falls a little at batch 41 and stays there, Q so many batches later."""
+    diversity = [*steady("D", 40), *noisy(3, [2.7] * 60, 0.08)]
+    quality = [*steady("Q", 40 + apart), *[0.3] * (60 - apart)]
+    return batches(Q=quality, D=diversity)
+
+
+def test_falls_close_together_are_one_event_with_one_escalation() -> None:
+    assert kinds(play(falls(1))) == [("turning_point", 8600)]
+    assert kinds(play(falls(5))) == [("diversity", 8600), ("turning_point", 9400)]
+
+
+def test_falls_far_apart_are_two_warnings() -> None:
+    assert kinds(play(falls(20))) == [("diversity", 8600), ("quality", 12600)]
+
+
+@pytest.mark.parametrize("every", [1, 7, 2000])
+def test_the_window_is_in_batches_whatever_the_steps(every: int) -> None:
+    near, far = ([(s * every // 200, v) for s, v in falls(apart)] for apart in (5, 20))
+    assert [point.kind for point in play(near)] == ["diversity", "turning_point"]
+    assert [point.kind for point in play(far)] == ["diversity", "quality"]
+
+
+def test_two_networks_are_one_family() -> None:
+    values = angles(1, [0.004] * 1500 + [0.1] * 60 + [0.004] * 1500, 0.1)
+    found = play([(i, {"S.G": x, "S.D": x * 2}) for i, x in enumerate(values)])
+    assert [point.kind for point in found] == ["stability"]
+
+
+def jumps(every: int) -> list[Record]:
+    """S.D jumps forty-fold again and again; Q does not care."""
+    values = angles(1, [0.002] * 12_000, 0.2)
+    quality = steady("Q", 60)
+    return [
+        (i + 1, {"S.D": x * (40 if i > 3000 and i % every < 50 else 1)})
+        if (i + 1) % 200
+        else (i + 1, {"S.D": x, "Q": quality[i // 200]})
+        for i, x in enumerate(values)
+    ]
+
+
+def test_stability_that_keeps_jumping_is_told_once_in_a_while() -> None:
+    found = play(jumps(1000))
+    assert {point.kind for point in found} == {"stability"}
+    assert 1 <= len(found) <= 3
+
+
+def test_after_recovery_the_next_event_is_told_again() -> None:
+    bad, good = {"Q": 0.1, "D": 1.5}, {"Q": 0.9, "D": 3.2}
+    phases = [good] * 40 + [bad] * 10 + [good] * 40 + [bad] * 10
+    detector = TurningPointDetector()
+    found = play([(i, values) for i, values in enumerate(phases)], detector)
+    assert [(point.kind, point.step) for point in found] == [
+        ("turning_point", 40),
+        ("turning_point", 90),
+    ]
+
+
+def metric_of(detector: TurningPointDetector, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = detector.summary()["metrics"][name]
+    return found
+
+
+def test_a_turning_point_lasts_until_the_metrics_are_back() -> None:
+    detector = TurningPointDetector()
+    quality, diversity = [0.9] * 40 + [0.1] * 100, [3.2] * 40 + [1.5] * 100
+    play(batches(every=1, Q=quality, D=diversity), detector)
+    assert metric_of(detector, "Q")["turned"]["grave"]
+    play([(141 + i, {"Q": 0.9, "D": 3.2}) for i in range(5)], detector)
+    assert metric_of(detector, "Q")["turned"] is None
+
+
+def test_a_warning_that_nothing_confirmed_gives_way_to_the_new_level() -> None:
+    detector = TurningPointDetector()
+    play(batches(every=1, Q=[0.9] * 40 + [0.7] * 30), detector)
+    assert not metric_of(detector, "Q")["turned"]["grave"]
+    later = play([(71 + i, {"Q": 0.7}) for i in range(40)], detector)
+    assert (later, metric_of(detector, "Q")["turned"]) == ([], None)
+    assert kinds(play([(111 + i, {"Q": 0.4}) for i in range(9)], detector)) == [("quality", 113)]
+
+
+@pytest.mark.parametrize("names", [("S.D", "Q", "D"), ("Q", "D", "S.D")])
+def test_metrics_fed_one_after_the_other_still_find_each_other(names: tuple[str, ...]) -> None:
+    angle = angles(1, [0.002] * 8000 + [0.08] * 60 + [0.002] * 3940, 0.2)
+    series: dict[str, list[Record]] = {
+        "S.D": [(i + 1, {"S.D": x}) for i, x in enumerate(angle)],
+        "Q": batches(Q=[*steady("Q", 40), *[0.3] * 20]),
+        "D": batches(D=[*steady("D", 40), *[2.6] * 20]),
+    }
+    detector = TurningPointDetector()
+    found = [point for name in names for point in play(series[name], detector)]
+    assert "turning_point" in [point.kind for point in found]
+    assert all(point.step <= point.detected_step for point in found)
