@@ -1,0 +1,71 @@
+// The switches of the curves: x axis, unit of S, follow, and what is folded below.
+
+import {h, setAttribute} from "./element.js";
+import {toggled} from "./state.js";
+
+const axes = [
+  ["step", "step"],
+  ["epoch", "epoch"],
+  ["time", "time"]
+];
+const units = [
+  ["rad", "rad"],
+  ["deg", "deg"]
+];
+const folds = [
+  ["scalars", "Losses and scalars"],
+  ["companions", "Companions of Q and D"],
+  ["epoch", "S per epoch"]
+];
+
+export class Controls {
+  // onAxis(axis), onFollow(); the rest goes straight to the address
+  constructor(address, {onAxis, onFollow}) {
+    this.axis = choice("x axis", axes, onAxis);
+    this.unit = choice("Unit of S", units, (unit) => address.set({unit}));
+    this.follow = h(
+      "button",
+      {class: "follow", onclick: onFollow, title: "whole run, newest images (f)"},
+      "Follow"
+    );
+    this.folds = folds.map(([name, text]) => {
+      const toggle = () => address.set({open: toggled(address.state.open, name)});
+      return {name, button: h("button", {class: "fold", onclick: toggle}, text)};
+    });
+    this.root = h("div", {class: "controls"}, this.axis.root, this.unit.root, this.follow);
+    this.foldRow = h(
+      "div",
+      {class: "folds"},
+      this.folds.map(({button}) => button)
+    );
+  }
+
+  // available: which folds have something in them
+  update({x, unit, open, range, step}, available) {
+    this.axis.update(x);
+    this.unit.update(unit);
+    setAttribute(this.follow, "aria-pressed", String(range === null && step === null));
+    for (const {name, button} of this.folds) {
+      button.disabled = !available[name];
+      setAttribute(button, "aria-expanded", String(open.includes(name) && available[name]));
+    }
+  }
+}
+
+function choice(label, options, onChoose) {
+  const buttons = options.map(([value, text]) => ({
+    value,
+    button: h("button", {onclick: () => onChoose(value)}, text)
+  }));
+  return {
+    root: h(
+      "div",
+      {class: "choice", role: "group", "aria-label": label},
+      buttons.map(({button}) => button)
+    ),
+    update: (chosen) => {
+      for (const {value, button} of buttons)
+        setAttribute(button, "aria-pressed", String(value === chosen));
+    }
+  };
+}

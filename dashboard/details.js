@@ -1,0 +1,53 @@
+// What the run is: networks, settings, segments. Folded until asked for.
+
+import {h, renderOnChange} from "./element.js";
+import {formatCount, formatDate, formatNumber, plural} from "./format.js";
+
+export class Details {
+  constructor({onToggle}) {
+    this.body = h("div", {class: "details-body"});
+    this.button = h("button", {class: "fold", onclick: onToggle}, "Configuration");
+    this.root = h("section", {class: "details"}, this.button, this.body);
+  }
+
+  update(detail, open) {
+    this.button.setAttribute("aria-expanded", open);
+    this.body.hidden = !open;
+    if (open && detail) renderOnChange(this.body, rowsOf(detail), drawRows);
+  }
+}
+
+export function rowsOf({networks, config, segments, started, worker, diversity}) {
+  const rows = [["started", formatDate(started)]];
+  for (const [name, network] of Object.entries(networks ?? {})) {
+    const {parameters, tensors, weights} = network;
+    rows.push([
+      `network ${name}`,
+      `${formatCount(parameters)} parameters, ${plural(tensors, "tensor")}, ${weights}`
+    ]);
+  }
+  for (const [name, value] of Object.entries(config ?? {})) rows.push([name, show(value)]);
+  (segments ?? []).forEach((segment, i) => {
+    const {started: begun, first_step: first, last_step: last} = segment;
+    rows.push([
+      `segment ${i + 1}`,
+      `steps ${formatCount(first)}–${formatCount(last)}, from ${formatDate(begun)}`
+    ]);
+  });
+  if (diversity) {
+    const {reference, modes, ceiling} = diversity;
+    const size = `${formatCount(modes)} modes, ceiling ${formatNumber(ceiling)} nats`;
+    rows.push(["reference", `${reference}, ${size}`]);
+  }
+  if (worker?.seen) rows.push(["quality by", show(worker.quality)]);
+  return rows;
+}
+
+const show = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+const drawRows = (rows) =>
+  h(
+    "dl",
+    null,
+    rows.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value ?? "–")])
+  );

@@ -1,0 +1,110 @@
+// Everything the page knows about one run, kept up to date by one connection.
+
+import {getJson, runPath, seriesPath} from "./api.js";
+import {Connection} from "./connection.js";
+import {SeriesStore} from "./series.js";
+
+export class RunFeed {
+  // onChange(what): what is "health", "detail", "series", "samples" or "alerts"
+  constructor(run, onChange, {get = getJson, connect = (options) => new Connection(options)} = {}) {
+    Object.assign(this, {run, onChange, get});
+    this.detail = null;
+    this.alerts = [];
+    this.steps = []; // that have an image grid, ascending
+    this.wanted = []; // metrics that are shown
+    this.heard = new Set(); // metrics that came by event
+    this.arrived = null; // alerts and steps that came by event while they were fetched
+    this.series = new SeriesStore(
+      (metrics, points) => get(seriesPath(run, metrics, points)),
+      () => onChange("series")
+    );
+    this.connection = connect({
+      path: runPath(run, "/events"),
+      poll: () => this.poll(),
+      load: () => this.load(),
+      onEvent: (type, data) => this.receive(type, data),
+      onHealth: () => onChange("health")
+    });
+  }
+
+  start() {
+    this.connection.start();
+  }
+
+  stop() {
+    this.connection.stop();
+  }
+
+  async poll() {
+    this.detail = await this.get(runPath(this.run));
+    this.onChange("detail");
+  }
+
+  async load() {
+    const arrived = (this.arrived = {alerts: [], steps: []});
+    const [alerts, steps] = await Promise.all([
+      this.get(runPath(this.run, "/alerts")),
+      this.get(runPath(this.run, "/samples")),
+      this.series.reset()
+    ]);
+    await this.series.want(this.wanted);
+    this.arrived = null;
+    this.alerts = mergeAlerts(alerts, arrived.alerts);
+    this.steps = mergeSteps(steps, arrived.steps);
+    this.onChange("alerts");
+    this.onChange("samples");
+  }
+
+  // The metrics to show from now on; what fails is tried again with the next load.
+  async want(metrics) {
+    this.wanted = metrics;
+    try {
+      await this.series.want(metrics);
+    } catch {
+      this.connection.refresh();
+    }
+  }
+
+  receive(type, data) {
+    if (type === "points") return this.receivePoints(data.series ?? {}, data.samples ?? []);
+    if (type === "alert") {
+      this.arrived?.alerts.push(data);
+      this.alerts = mergeAlerts(this.alerts, [data]);
+      this.onChange("alerts");
+    }
+    this.connection.beat(); // the description of the run has changed with it
+  }
+
+  receivePoints(series, steps) {
+    // what the new rows hide of the other metrics and of the grids, only the server knows
+    if (this.series.add(series)) this.connection.refresh();
+    this.hear(Object.keys(series));
+    if (steps.length === 0) return;
+    this.arrived?.steps.push(...steps);
+    this.steps = mergeSteps(this.steps, steps);
+    this.onChange("samples");
+  }
+
+  // A metric that the description does not name yet: ask for it once.
+  hear(metrics) {
+    const known = new Set(this.detail?.metrics);
+    const fresh = metrics.filter((name) => !isTensorMetric(name) && !this.heard.has(name));
+    for (const name of fresh) this.heard.add(name);
+    if (fresh.some((name) => !known.has(name))) this.connection.beat();
+  }
+
+  lastTime() {
+    const held = this.series.newestTime();
+    const said = this.detail?.last_time ?? null;
+    return held === null || said === null ? (held ?? said) : Math.max(held, said);
+  }
+}
+
+const isTensorMetric = (metric) => /^S\.[^/]*\//.test(metric);
+
+const mergeSteps = (a, b) => [...new Set([...a, ...b])].sort((x, y) => x - y);
+
+function mergeAlerts(older, newer) {
+  const byId = new Map([...older, ...newer].map((alert) => [alert.id, alert]));
+  return [...byId.values()].sort((a, b) => a.time - b.time);
+}

@@ -1,0 +1,68 @@
+// What is shown -> a frame (what stands where) -> the traces and layout of a Plotly figure.
+
+import {convertX} from "./columns.js";
+import {layoutOf, placePanels, yAxisName} from "./layout.js";
+import {fullRange, yRange} from "./ranges.js";
+import {toPlotTime, tracesOf} from "./traces.js";
+
+const pinStyle = {width: 5, opacity: 0.3}; // px; broad and faint, a turning point shows through
+const tones = {critical: "--bad", warning: "--warn"};
+
+// model: {panels, series, axis, range, color, alerts, pinned, notes}
+export function frameOf(model, width) {
+  const {panels, series, axis, range, alerts} = model;
+  const all = panels.map((panel) => panel.metrics.map((metric) => series.get(metric)));
+  const longest = series.longest();
+  const view = range ?? fullRange(all.flat(), axis) ?? [0, 1];
+  const yRanges = panels.map((panel, i) => yRange(panel, all[i], axis, view));
+  const turns = alerts
+    .map((alert) => ({alert, x: xOfStep(longest, axis, alert.step)}))
+    .filter(({x}) => x !== null);
+  return {...model, place: placePanels(panels, width), view, yRanges, turns, longest};
+}
+
+const xOfStep = (longest, axis, step) =>
+  longest === null || step === null ? null : convertX(longest, "step", axis, step);
+
+// look: {resolve(variable) -> colour, font, faint, grid}. Returns [traces, layout].
+export function figureOf(frame, look, dragmode) {
+  const {axis, view, place, yRanges} = frame;
+  const hasLine = place.boxes.map(({panel}) =>
+    panel.metrics.some((metric) => frame.series.get(metric).step.length > 0)
+  );
+  const toPlot = axis === "time" ? toPlotTime : (x) => x;
+  const layout = layoutOf(place, {
+    axis,
+    look,
+    yRanges,
+    hasLine,
+    dragmode,
+    xRange: view.map(toPlot),
+    lines: linesOf(frame, look, toPlot)
+  });
+  return [place.boxes.flatMap((box, i) => panelTraces(frame, look, box.panel, i)), layout];
+}
+
+function panelTraces({axis, yRanges, series, color}, look, panel, i) {
+  const yaxis = yAxisName(i);
+  // Plotly draws the grid of a panel only where there is a line
+  if (panel.metrics.length === 0) return [{type: "scatter", x: [null], y: [null], yaxis}];
+  const floor = panel.scale === "log" ? 10 ** yRanges[i][0] : yRanges[i][0];
+  return panel.metrics.flatMap((metric) => {
+    const options = {axis, color: look.resolve(color(metric)), yaxis, floor};
+    return tracesOf(panel, metric, series.get(metric), options);
+  });
+}
+
+// Turning points, and the step whose images are pinned.
+function linesOf({turns, pinned, longest, axis}, look, toPlot) {
+  const lines = turns.map(({alert, x}) => ({
+    x: toPlot(x),
+    color: look.resolve(tones[alert.severity] ?? "--faint"),
+    dash: "dash"
+  }));
+  const at = xOfStep(longest, axis, pinned);
+  const color = look.resolve("--accent");
+  if (at !== null) lines.push({x: toPlot(at), color, dash: "solid", ...pinStyle});
+  return lines;
+}

@@ -1,0 +1,48 @@
+// What `?` shows.
+
+import {h} from "./element.js";
+
+const keys = [
+  ["j, k", "next and previous run"],
+  ["←, →", "earlier and later batch of images"],
+  ["+, −", "zoom in and out around the shown batch"],
+  ["f", "follow: whole run, newest images"],
+  ["/", "filter the list"],
+  ["?", "this list"]
+];
+const marks = [
+  ["gap and ×", "the value could not be computed; the bar on top says why"],
+  ["gap and ○", "computed from too few samples to be trusted"],
+  ["gap and △", "not a finite number"],
+  ["shaded band", "one standard error on each side"],
+  ["dotted line in D", "ln m, the most that m modes allow"],
+  ["dashed vertical line", "a turning point; drag to zoom, double-click to return"]
+];
+
+const list = (rows) =>
+  h(
+    "dl",
+    null,
+    rows.flatMap(([name, text]) => [h("dt", null, name), h("dd", null, text)])
+  );
+
+export function buildHelp() {
+  const dialog = h(
+    "dialog",
+    {
+      class: "help",
+      "aria-label": "Help",
+      onclick: (event) => event.target === dialog && dialog.close()
+    },
+    h(
+      "form",
+      {method: "dialog"},
+      h("h2", null, "Keys"),
+      list(keys),
+      h("h2", null, "Marks"),
+      list(marks),
+      h("button", {autofocus: true}, "Close")
+    )
+  );
+  return dialog;
+}

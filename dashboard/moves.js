@@ -1,0 +1,72 @@
+// What a key, a click or a drag does on the page of a run: each move is a change of the address.
+
+import {getJson, pagePath} from "./api.js";
+import {formatAddress} from "./state.js";
+import {convertView, scaleView, viewAround} from "./view.js";
+
+const zoomFactor = 2;
+
+export class Moves {
+  // page: {run, address, feed, samples, curves, onGo}
+  constructor(page) {
+    this.page = page;
+    this.keys = {
+      f: () => this.follow(),
+      ArrowLeft: () => page.samples.go(-1),
+      ArrowRight: () => page.samples.go(1),
+      "+": () => this.zoomBy(1 / zoomFactor),
+      "=": () => this.zoomBy(1 / zoomFactor), // the same key without shift
+      "-": () => this.zoomBy(zoomFactor),
+      j: () => this.go(1).catch(() => {}), // without an answer it stays on this run
+      k: () => this.go(-1).catch(() => {})
+    };
+  }
+
+  // Returns whether the key means something here.
+  press(key) {
+    if (!Object.hasOwn(this.keys, key)) return false;
+    this.keys[key]();
+    return true;
+  }
+
+  follow() {
+    this.page.address.set({range: null, step: null});
+  }
+
+  zoomTo(range) {
+    this.page.address.set({range});
+  }
+
+  zoomBy(factor) {
+    const {frame} = this.page.curves;
+    if (frame) this.zoomTo(scaleView(frame, factor));
+  }
+
+  pin(step) {
+    this.page.address.set({step: step === null ? null : this.page.samples.nearest(step)});
+  }
+
+  // The same part of the run stays in view on the new axis.
+  setAxis(x) {
+    const {address, feed} = this.page;
+    const range = convertView(feed.series.longest(), address.state.x, x, address.state.range);
+    address.set({x, range});
+  }
+
+  show(alert) {
+    const {address, feed, samples, curves} = this.page;
+    const longest = feed.series.longest();
+    if (!longest) return;
+    const range = viewAround(alert, longest, address.state.x);
+    address.set({range, step: samples.nearest(alert.step)});
+    curves.root.scrollIntoView({block: "nearest"});
+  }
+
+  async go(by) {
+    const {run, address, onGo} = this.page;
+    const ids = (await getJson("/api/runs")).map(({id}) => id);
+    const next = ids[ids.indexOf(run) + by];
+    const view = formatAddress({...address.state, range: null, step: null});
+    if (next !== undefined) onGo(pagePath(next) + view);
+  }
+}

@@ -1,0 +1,118 @@
+// The words over the figure: titles, newest values at the end of the lines, turning points.
+
+import {rowAt, lastRow, lowerBound, xOf} from "./columns.js";
+import {h, renderOnChange} from "./element.js";
+import {formatCount, formatKind, formatNumber} from "./format.js";
+import {icon, toneOf} from "./icons.js";
+import {margin, xPixel, yPixel} from "./layout.js";
+import {lineName} from "./panels.js";
+import {convertValue, flawOf, readShortly} from "./reading.js";
+
+const lineHeight = 15; // px between two labels
+const signWidth = 18; // px of a mark without its word
+const letterWidth = 6.4; // px, about
+
+export class Overlay {
+  constructor({onAlert}) {
+    this.onAlert = onAlert;
+    this.heads = h("div");
+    this.ends = h("div", {"aria-hidden": "true"});
+    this.marks = h("div");
+    this.root = h("div", {class: "overlay"}, this.heads, this.ends, this.marks);
+  }
+
+  update(frame) {
+    const heads = frame.place.boxes.map(({panel, headTop}) => ({
+      top: headTop,
+      ...{key: panel.key, symbol: panel.symbol, title: panel.title, unit: panel.unit},
+      ...{help: panel.help, ceiling: panel.ceiling, note: frame.notes[panel.key] ?? ""}
+    }));
+    renderOnChange(this.heads, heads, () => heads.map(drawHead));
+    this.ends.replaceChildren(...frame.place.boxes.flatMap((box, i) => drawEnds(frame, box, i)));
+    const marks = placeMarks(frame);
+    renderOnChange(this.marks, marks, () => marks.map((mark) => drawMark(mark, this.onAlert)));
+  }
+
+  readoutOf(panel) {
+    return this.heads.querySelector(`[data-panel="${CSS.escape(panel.key)}"] .readout`);
+  }
+}
+
+const drawHead = ({key, top, symbol, title, unit, help, ceiling, note}) =>
+  h(
+    "div",
+    {class: "panel-head", style: `top:${top}px;left:${margin.left}px`, "data-panel": key},
+    h("h2", {title: help}, title === symbol ? symbol : [h("b", null, symbol), ` ${title}`]),
+    unit && h("span", {class: "unit"}, unit),
+    ceiling &&
+      h("span", {class: "unit", title: "ln m, the most that m modes allow"}, ceilingText(ceiling)),
+    note ? h("span", {class: "note"}, note) : h("span", {class: "readout"})
+  );
+
+const ceilingText = (ceiling) =>
+  `ceiling ln ${formatCount(Math.round(Math.exp(ceiling)))} = ${formatNumber(ceiling)}`;
+
+function drawEnds(frame, box, index) {
+  const labels = box.panel.metrics.flatMap((metric) => {
+    const columns = frame.series.get(metric);
+    const x = xOf(columns, frame.axis);
+    const row = rowAt(columns, lowerBound(x, frame.view[1] + Number.EPSILON) - 1);
+    if (!row || row[frame.axis] < frame.view[0]) return [];
+    const flaw = flawOf(box.panel, row.status, row.value);
+    const y = flaw ? box.top + box.height : yOf(box, frame.yRanges[index], row);
+    const old = row.step !== lastRow(columns).step;
+    const text = readShortly(box.panel, row);
+    return [{metric, y, text, old, name: lineName(metric, box.panel), color: frame.color(metric)}];
+  });
+  return spread(labels, box).map(drawEnd);
+}
+
+const yOf = (box, range, row) => yPixel(box, range, convertValue(box.panel, row.value));
+
+// Labels of lines that end close together stand one below the other.
+function spread(labels, box) {
+  labels.sort((a, b) => a.y - b.y);
+  labels.forEach((label, i) => {
+    label.y = Math.max(label.y, i ? labels[i - 1].y + lineHeight : box.top);
+  });
+  for (let i = labels.length - 1, limit = box.top + box.height; i >= 0; --i, limit -= lineHeight) {
+    labels[i].y = Math.min(labels[i].y, limit);
+  }
+  return labels;
+}
+
+const drawEnd = ({y, text, old, name, color}) =>
+  h(
+    "div",
+    {class: old ? "end old" : "end", style: `top:${y}px;--series:var(${color})`},
+    h("i"),
+    h("span", {class: "name"}, name),
+    h("span", null, text)
+  );
+
+function placeMarks({place, view, turns}) {
+  const right = place.left + place.width + margin.right;
+  const marks = turns
+    .map(({alert, x}) => ({alert, left: xPixel(place, view, x)}))
+    .filter(({left}) => left >= place.left && left <= place.left + place.width)
+    .sort((a, b) => a.left - b.left);
+  return marks.map(({alert, left}, i) => {
+    const word = formatKind(alert.kind);
+    const free = (marks[i + 1]?.left ?? right) - left - signWidth;
+    return {alert, left: Math.round(left), word: word.length * letterWidth < free ? word : ""};
+  });
+}
+
+const drawMark = ({alert, left, word}, onAlert) =>
+  h(
+    "button",
+    {
+      class: `mark ${toneOf(alert.severity)}`,
+      style: `left:${left}px`,
+      title: alert.message,
+      "aria-label": `${formatKind(alert.kind)} at step ${formatCount(alert.step)}: show`,
+      onclick: () => onAlert(alert)
+    },
+    icon(alert.severity),
+    word
+  );

@@ -1,0 +1,146 @@
+// One run in the list.
+
+import {getJson, pagePath, seriesPath} from "./api.js";
+import {updateCell} from "./cell.js";
+import {h, renderOnChange, setAttribute, setText} from "./element.js";
+import {formatAge, formatCount, formatDate, plural} from "./format.js";
+import {drawTags, levelOf} from "./head.js";
+import {icon, toneOf} from "./icons.js";
+import {paletteOf} from "./palette.js";
+import {panelsOf} from "./panels.js";
+import {SeriesStore} from "./series.js";
+
+const points = 60; // of a sparkline: one for each 1.6 px
+
+export class Row {
+  constructor(run) {
+    this.run = run;
+    this.fresh = {}; // newest rows by metric, since the last drawing
+    this.series = new SeriesStore(
+      (metrics, n) => getJson(seriesPath(run, metrics, n)),
+      () => {},
+      points
+    );
+    this.sign = h("span", {class: "sign"});
+    this.link = h("a", {href: pagePath(run)}, run);
+    this.status = h("span", {class: "caption"});
+    this.tags = h("span", {class: "tags"});
+    this.verdict = h("p", {class: "verdict"});
+    this.cells = ["S", "Q", "D"].map((key) => h("div", {class: `cell cell-${key}`}));
+    this.age = h("span");
+    this.step = h("span", {class: "caption"});
+    this.alerts = h("div", {class: "cell-alerts"});
+    this.root = h(
+      "li",
+      {class: "row"},
+      this.sign,
+      h(
+        "div",
+        {class: "cell-name"},
+        h("h2", null, this.link),
+        this.status,
+        this.tags,
+        this.verdict
+      ),
+      ...this.cells,
+      h("div", {class: "cell-age"}, this.age, this.step),
+      this.alerts
+    );
+    this.root.row = this;
+  }
+
+  update(summary) {
+    this.summary = summary;
+    const {verdict, status, tags, open_alerts: open, last_alert: last} = summary;
+    const level = levelOf(summary);
+    this.root.className = `row ${toneOf(level)} ${status}`;
+    renderOnChange(this.sign, level, () => icon(level));
+    setAttribute(this.sign, "title", level);
+    setText(this.status, status);
+    renderOnChange(this.tags, tags ?? [], drawTags);
+    setText(this.verdict, verdict?.text ?? "");
+    renderOnChange(this.alerts, [open, last?.severity, last?.message], () =>
+      open ? drawAlerts(open, last) : []
+    );
+    this.learn();
+  }
+
+  learn() {
+    const metrics = Object.keys((this.summary.latest ??= {}));
+    this.panels = panelsOf(metrics);
+    this.color = paletteOf(metrics);
+    if (this.shown) this.show();
+    else this.draw();
+  }
+
+  // Only rows that are on the screen fetch their curves.
+  async show() {
+    this.shown = true;
+    try {
+      await this.series.want(this.panels.flatMap(({metrics}) => metrics));
+      this.draw();
+    } catch {
+      // the values stand without their curves; the list's connection tells what is wrong
+    }
+  }
+
+  async reset() {
+    if (!this.shown) return;
+    await this.series.reset();
+    this.draw();
+  }
+
+  add(latest, step) {
+    const isNew = Object.keys(latest).some((metric) => !(metric in this.summary.latest));
+    Object.assign(this.fresh, latest);
+    Object.assign(this.summary.latest, latest);
+    if (isNew) this.learn();
+    this.summary.last_step = step ?? this.summary.last_step;
+  }
+
+  // Once a second: a sparkline cannot show more, and a row holds still to be read.
+  tick() {
+    const fresh = Object.entries(this.fresh);
+    this.fresh = {};
+    if (fresh.length) {
+      this.series.add(Object.fromEntries(fresh.map(([metric, row]) => [metric, columnsOf(row)])));
+      this.draw();
+    }
+    const times = Object.values(this.summary.latest).map(({time}) => time);
+    const last = Math.max(this.summary.last_time ?? -Infinity, ...times);
+    setText(this.age, Number.isFinite(last) ? formatAge(last, Date.now() / 1000) : "no point yet");
+    setAttribute(this.age, "title", Number.isFinite(last) ? formatDate(last) : null);
+    const step = this.summary.last_step;
+    setText(this.step, step == null ? "" : `step ${formatCount(step)}`);
+  }
+
+  draw() {
+    this.panels.forEach((panel, i) => {
+      const lines = panel.metrics.map((metric) => ({
+        metric,
+        columns: this.series.get(metric),
+        color: this.color(metric),
+        row: this.summary.latest[metric]
+      }));
+      updateCell(this.cells[i], panel, lines);
+    });
+  }
+
+  matches(filter) {
+    const {id, tags, status, verdict} = this.summary;
+    const words = filter.toLowerCase().split(/\s+/);
+    const all = [id, status, verdict?.level, verdict?.text, ...(tags ?? [])].join(" ");
+    return words.every((word) => all.toLowerCase().includes(word));
+  }
+}
+
+const columnsOf = (row) =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, [value]]));
+
+const drawAlerts = (open, last) =>
+  h(
+    "span",
+    {class: toneOf(last?.severity), title: last?.message},
+    icon(last?.severity),
+    plural(open, "alert")
+  );

@@ -1,0 +1,172 @@
+// The page of one run: verdict, trust, curves, the pictures at that moment, turning points.
+
+import {Alerts} from "./alerts.js";
+import {Curves} from "./charts.js";
+import {lastRow} from "./columns.js";
+import {Controls} from "./controls.js";
+import {Details} from "./details.js";
+import {h, setText} from "./element.js";
+import {RunFeed} from "./feed.js";
+import {levelOf, RunHead} from "./head.js";
+import {Modes} from "./modes.js";
+import {Moves} from "./moves.js";
+import {errorNotice} from "./notices.js";
+import {paletteOf} from "./palette.js";
+import {foldsOf, panelsOf} from "./panels.js";
+import {Samples} from "./samples.js";
+import {toggled} from "./state.js";
+import {summaryOf, noteOf} from "./summary.js";
+import {TrustBar} from "./trust.js";
+
+const tickInterval = 1000; // ms
+const narrowWidth = 640; // px
+
+export class RunPage {
+  // onHealth(health), onTitle(), onGo(path): for the whole document
+  constructor(run, address, {onHealth, onTitle, onGo}) {
+    Object.assign(this, {run, address, onHealth, onTitle, onGo, title: run});
+    this.feed = new RunFeed(run, (what) => this.update(what));
+    this.trust = new TrustBar();
+    this.head = new RunHead(run);
+    this.moves = new Moves(this);
+    this.buildParts();
+    this.build();
+  }
+
+  buildParts() {
+    const {run, address, moves} = this;
+    const onAlert = (alert) => moves.show(alert);
+    const onFollow = () => moves.follow();
+    this.controls = new Controls(address, {onAxis: (x) => moves.setAxis(x), onFollow});
+    this.curves = new Curves(() => this.model(), {
+      onZoom: (range) => moves.zoomTo(range),
+      onHover: (step) => this.samples.hover(step),
+      onPick: (step) => moves.pin(step),
+      onFollow,
+      onAlert
+    });
+    this.modes = new Modes(run);
+    this.samples = new Samples(run, {
+      onPick: (step) => moves.pin(step),
+      onShow: () => this.showModes()
+    });
+    this.alerts = new Alerts({onSelect: onAlert});
+    this.details = new Details({
+      onToggle: () => address.set({open: toggled(address.state.open, "config")})
+    });
+  }
+
+  build() {
+    this.notice = h("div");
+    const left = h(
+      "div",
+      {class: "left"},
+      this.controls.root,
+      this.curves.root,
+      this.controls.foldRow,
+      this.alerts.root
+    );
+    const right = h("div", {class: "right"}, this.samples.root, this.modes.root);
+    this.content = h("div", {class: "content"}, left, right, this.details.root);
+    this.root = h("main", {class: "run-page"});
+    this.root.append(this.trust.root, this.head.root, this.notice, this.content);
+  }
+
+  start() {
+    this.forget = this.address.listen(() => this.update("address"));
+    this.feed.start();
+    this.update("health");
+    this.update("address");
+    this.timer = setInterval(() => this.tick(), tickInterval);
+    this.curves.start().catch((error) => setText(this.notice, error.message));
+  }
+
+  stop() {
+    this.feed.stop();
+    this.curves.stop();
+    clearInterval(this.timer);
+    this.forget();
+  }
+
+  update(what) {
+    if (what === "health") this.judge();
+    if (what === "detail") this.describe();
+    if (what === "detail" || what === "address") this.wantSeries();
+    if (what === "alerts") this.alerts.update(this.feed.alerts);
+    if (what === "samples" || what === "address" || what === "detail") this.updateSamples();
+    if (what === "series") this.showModes();
+    if (what === "address") this.curves.draw();
+    else this.curves.drawSoon();
+    this.updateTrust();
+  }
+
+  judge() {
+    const {health} = this.feed.connection;
+    const failed = health.state === "error";
+    this.notice.replaceChildren(...(failed ? [errorNotice(health, this.run)] : []));
+    this.content.hidden = this.head.root.hidden = failed;
+    this.onHealth(health);
+  }
+
+  describe() {
+    this.head.update(this.feed.detail);
+    this.title = `${this.run} · ${levelOf(this.feed.detail)}`;
+    this.onTitle();
+  }
+
+  wantSeries() {
+    const {state} = this.address;
+    const metrics = this.feed.detail?.metrics ?? [];
+    this.controls.update(state, foldsOf(metrics));
+    this.details.update(this.feed.detail, state.open.includes("config"));
+    if (this.feed.detail) this.feed.want(this.panels().flatMap((panel) => panel.metrics));
+  }
+
+  updateSamples() {
+    const {steps, detail} = this.feed;
+    if (detail) this.samples.update({steps, pinned: this.address.state.step});
+  }
+
+  showModes() {
+    const {shown} = this.samples;
+    const last = lastRow(this.feed.series.get("D"))?.step ?? -1;
+    if (shown !== null) this.modes.show(shown, shown <= last);
+  }
+
+  updateTrust() {
+    const {detail, connection} = this.feed;
+    this.trust.update({health: connection.health, detail, lastTime: this.feed.lastTime()});
+  }
+
+  tick() {
+    this.trust.tick();
+    this.alerts.tick();
+  }
+
+  panels() {
+    const {detail} = this.feed;
+    return panelsOf(detail?.metrics ?? [], {
+      ...this.address.state,
+      ceiling: detail?.diversity?.ceiling ?? null,
+      narrow: innerWidth < narrowWidth
+    });
+  }
+
+  model() {
+    const {series, detail, alerts} = this.feed;
+    const {x: axis, range, step: pinned} = this.address.state;
+    const panels = this.panels();
+    const color = paletteOf(detail?.metrics ?? []);
+    const notes = panels.map((panel) => [panel.key, noteOf(panel, detail, series)]);
+    this.curves.plot.setAttribute("aria-label", summaryOf(panels, series));
+    return {panels, series, axis, range, alerts, pinned, color, notes: Object.fromEntries(notes)};
+  }
+
+  key(key) {
+    return this.moves.press(key);
+  }
+
+  redraw() {
+    this.curves.draw();
+  }
+}

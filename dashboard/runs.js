@@ -1,0 +1,155 @@
+// The list of runs, newest first, live.
+
+import {getJson} from "./api.js";
+import {Connection} from "./connection.js";
+import {h, setText} from "./element.js";
+import {formatCount, plural} from "./format.js";
+import {emptyList, errorNotice} from "./notices.js";
+import {Row} from "./row.js";
+import {stateText} from "./trust.js";
+
+const tickInterval = 1000; // ms
+
+export class RunsPage {
+  // onHealth(health): for the whole document
+  constructor(address, {onHealth}) {
+    Object.assign(this, {address, onHealth, rows: new Map()});
+    this.title = "Runs";
+    this.connection = new Connection({
+      path: "/api/events",
+      poll: async () => this.update(await getJson("/api/runs")),
+      load: async () => void (await Promise.all([...this.rows.values()].map((row) => row.reset()))),
+      onEvent: (type, data) => this.receive(type, data),
+      onHealth: (health) => this.judge(health)
+    });
+    this.build();
+    this.seen = new IntersectionObserver((entries) => {
+      for (const {isIntersecting, target} of entries) if (isIntersecting) target.row.show();
+    });
+  }
+
+  build() {
+    this.state = h("b", {role: "status"});
+    this.count = h("span");
+    this.filter = h("input", {
+      type: "search",
+      hidden: true,
+      placeholder: "Filter by name, tag or state",
+      "aria-label": "Filter runs",
+      value: this.address.state.filter,
+      oninput: () => this.address.set({filter: this.filter.value.trim()})
+    });
+    this.list = h("ol", {class: "runs", "aria-label": "Runs"});
+    this.notice = h("div");
+    this.bar = h(
+      "section",
+      {class: "trust", "aria-label": "Connection"},
+      h(
+        "p",
+        null,
+        h("i", {class: "light", "aria-hidden": "true"}),
+        this.state,
+        this.count,
+        this.filter
+      )
+    );
+    this.heads = h(
+      "div",
+      {class: "row heads", "aria-hidden": "true", hidden: true},
+      h("span"),
+      ...["Run", "S, rad", "Q, 0 … 1", "D, nats", "Last point", ""].map((text) =>
+        h("span", null, text)
+      )
+    );
+    this.root = h(
+      "main",
+      {class: "list-page"},
+      h("h1", {class: "unseen"}, "Runs"),
+      this.bar,
+      this.notice,
+      this.heads,
+      this.list
+    );
+  }
+
+  start() {
+    this.judge(this.connection.health);
+    this.connection.start();
+    this.timer = setInterval(() => this.tick(), tickInterval);
+    this.forget = this.address.listen(() => this.arrange());
+  }
+
+  stop() {
+    this.connection.stop();
+    clearInterval(this.timer);
+    this.seen.disconnect();
+    this.forget();
+  }
+
+  update(summaries) {
+    this.runs = summaries;
+    const ids = new Set(summaries.map(({id}) => id));
+    for (const [id, row] of this.rows) if (!ids.has(id)) this.remove(id, row);
+    for (const summary of summaries) this.rowOf(summary.id).update(summary);
+    this.notice.replaceChildren(...(summaries.length ? [] : [emptyList(location.origin)]));
+    this.arrange();
+    this.tick();
+  }
+
+  rowOf(id) {
+    if (!this.rows.has(id)) this.rows.set(id, new Row(id));
+    return this.rows.get(id);
+  }
+
+  remove(id, row) {
+    this.rows.delete(id);
+    row.root.remove();
+  }
+
+  // Newest first as the server says, moving only what is out of place.
+  arrange() {
+    const wanted = (this.runs ?? [])
+      .map(({id}) => this.rows.get(id))
+      .filter((row) => row?.matches(this.address.state.filter));
+    wanted.forEach(({root}, i) => {
+      if (this.list.children[i] === root) return;
+      this.list.insertBefore(root, this.list.children[i] ?? null);
+      this.seen.observe(root);
+    });
+    while (this.list.children.length > wanted.length) this.list.lastChild.remove();
+    this.heads.hidden = this.filter.hidden = !this.runs?.length;
+    setText(this.count, this.countText(wanted.length));
+  }
+
+  countText(shown) {
+    if (!this.runs) return "";
+    const running = this.runs.filter(({status}) => status === "running").length;
+    const all = `${plural(this.runs.length, "run")}, ${formatCount(running)} running`;
+    return shown === this.runs.length ? all : `${formatCount(shown)} of ${all}`;
+  }
+
+  receive(type, data) {
+    const row = this.rows.get(data.run);
+    if (type === "points" && row) row.add(data.latest ?? {}, data.last_step);
+    if (type !== "points") this.connection.beat(); // a new run, an alert, another status
+  }
+
+  judge(health) {
+    this.bar.dataset.state = health.state;
+    setText(this.state, stateText(health));
+    if (health.state === "error") this.notice.replaceChildren(errorNotice(health));
+    this.onHealth(health);
+  }
+
+  tick() {
+    for (const row of this.rows.values()) row.tick();
+  }
+
+  key(key) {
+    if (key !== "j" && key !== "k") return false;
+    const links = [...this.list.querySelectorAll("h2 a")];
+    const at = links.indexOf(document.activeElement);
+    links[Math.min(links.length - 1, Math.max(0, at + (key === "j" ? 1 : -1)))]?.focus();
+    return true;
+  }
+}

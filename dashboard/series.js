@@ -1,0 +1,98 @@
+// The series a page holds: fetched, then grown by events, without a gap and without a double.
+
+import {emptyColumns, mergeRows} from "./columns.js";
+
+const batch = 25; // metrics a request; names of 256 characters still make an address of 8 KB
+
+export class SeriesStore {
+  // fetchSeries(metrics, points) -> series as REST gives them
+  constructor(fetchSeries, onChange, points = 2000) {
+    Object.assign(this, {fetchSeries, onChange, points});
+    this.held = new Map(); // metric -> columns
+    this.limits = new Map(); // metric -> rows above which it is fetched again, downsampled
+    this.loading = new Map(); // metric -> {blocks}: what arrived since the request went out
+  }
+
+  get(metric) {
+    return this.held.get(metric) ?? emptyColumns();
+  }
+
+  has(metric) {
+    return this.held.has(metric);
+  }
+
+  // The metric with the most rows, whose x axes convert into each other best; null without a row.
+  longest() {
+    let longest = null;
+    for (const columns of this.held.values()) {
+      if (columns.step.length > (longest?.step.length ?? 0)) longest = columns;
+    }
+    return longest;
+  }
+
+  async want(metrics) {
+    await this.fetch(metrics.filter((name) => !this.held.has(name) && !this.loading.has(name)));
+  }
+
+  // After a gap in the events: everything again; the old rows stay until the new ones are here.
+  async reset() {
+    await this.fetch([...new Set([...this.held.keys(), ...this.loading.keys()])]);
+  }
+
+  async fetch(metrics) {
+    const parts = [];
+    for (let i = 0; i < metrics.length; i += batch) parts.push(metrics.slice(i, i + batch));
+    await Promise.all(parts.map((part) => this.fetchPart(part)));
+  }
+
+  async fetchPart(metrics) {
+    const request = {blocks: []};
+    for (const metric of metrics) this.loading.set(metric, request);
+    let series = null;
+    try {
+      series = await this.fetchSeries(metrics, this.points);
+    } finally {
+      for (const metric of metrics) this.settle(metric, request, series);
+    }
+    this.onChange();
+  }
+
+  settle(metric, request, series) {
+    if (this.loading.get(metric) !== request) return; // a later request replaces this one
+    this.loading.delete(metric);
+    if (!series) return;
+    const columns = emptyColumns();
+    mergeRows(columns, series[metric] ?? columns);
+    for (const block of request.blocks) if (block[metric]) mergeRows(columns, block[metric]);
+    this.held.set(metric, columns);
+    this.limits.set(metric, 2 * Math.max(this.points, columns.step.length));
+  }
+
+  // One block of an event; metrics nobody asked for are not kept. Returns whether the run was
+  // resumed at an earlier step.
+  add(block) {
+    for (const request of new Set(this.loading.values())) request.blocks.push(block);
+    const long = [];
+    let resumed = false;
+    for (const [metric, rows] of Object.entries(block)) {
+      const columns = this.held.get(metric);
+      if (!columns) continue;
+      resumed = mergeRows(columns, rows) || resumed;
+      if (columns.step.length > this.limits.get(metric) && !this.loading.has(metric)) {
+        long.push(metric);
+      }
+    }
+    this.onChange();
+    // without an answer they stay as long as they are and the next block asks again
+    if (long.length) this.fetch(long).catch(() => {});
+    return resumed;
+  }
+
+  newestTime() {
+    let newest = null;
+    for (const {time} of this.held.values()) {
+      if (time.length) newest = Math.max(newest ?? -Infinity, time.at(-1));
+    }
+    return newest;
+  }
+}

@@ -1,0 +1,96 @@
+// What is shown, as the address says it: a link reproduces the view.
+
+const defaults = {
+  x: "step", // step, epoch or time
+  unit: "rad", // of S: rad or deg
+  open: [], // what is unfolded
+  step: null, // the pinned image grid; null is the newest
+  range: null, // [from, to] in units of x; null follows the live edge
+  filter: "" // of the list of runs
+};
+const axes = ["step", "epoch", "time"];
+const units = ["rad", "deg"];
+const sections = ["epoch", "companions", "scalars", "config"];
+const writeDelay = 200; // ms; Safari refuses more than 100 changes of the address in 10 s
+
+// An address may come from a person or an older version: what is not understood is the default.
+export function parseAddress(search) {
+  const query = new URLSearchParams(search);
+  const range = (query.get("range") ?? "").split("..").map(readNumber);
+  const step = readNumber(query.get("step"));
+  return {
+    x: oneOf(axes, query.get("x"), defaults.x),
+    unit: oneOf(units, query.get("unit"), defaults.unit),
+    open: (query.get("open") ?? "").split(",").filter((name) => sections.includes(name)),
+    step: Number.isSafeInteger(step) && step >= 0 ? step : defaults.step,
+    range: range.length === 2 && range[0] < range[1] ? range : defaults.range,
+    filter: query.get("filter") ?? defaults.filter
+  };
+}
+
+// NaN, which no comparison passes, for anything but a finite number.
+const readNumber = (text) => (/^-?[\d.]+(e[+-]?\d+)?$/.test(text ?? "") ? Number(text) : NaN);
+
+const oneOf = (allowed, value, fallback) => (allowed.includes(value) ? value : fallback);
+
+// Only what differs from the default, so that a plain view has a plain address.
+export function formatAddress(state) {
+  if (!axes.includes(state.x)) throw new Error(`invalid x: ${state.x}`);
+  if (!units.includes(state.unit)) throw new Error(`invalid unit: ${state.unit}`);
+  const query = new URLSearchParams();
+  if (state.x !== defaults.x) query.set("x", state.x);
+  if (state.unit !== defaults.unit) query.set("unit", state.unit);
+  if (state.open.length) query.set("open", state.open.join(","));
+  if (state.step != null) query.set("step", state.step);
+  if (state.range) query.set("range", shortRange(state.range));
+  if (state.filter) query.set("filter", state.filter);
+  const text = query.toString().replaceAll("%2C", ",");
+  return text ? `?${text}` : "";
+}
+
+// To a thousandth of what is in view, which no eye can tell.
+function shortRange([from, to]) {
+  const decimals = Math.min(12, Math.max(0, 3 - Math.floor(Math.log10(to - from))));
+  return [from, to].map((edge) => Number(edge.toFixed(decimals))).join("..");
+}
+
+export const toggled = (list, name) =>
+  list.includes(name) ? list.filter((other) => other !== name) : [...list, name];
+
+export class Address {
+  constructor({location, history, later = setTimeout, cancel = clearTimeout}) {
+    Object.assign(this, {location, history, listeners: new Set(), timer: null});
+    this.later = (...args) => later(...args); // a browser's timers do not want this as their this
+    this.cancel = (timer) => cancel(timer);
+    this.state = parseAddress(location.search);
+  }
+
+  set(change) {
+    this.state = {...this.state, ...change};
+    this.timer ??= this.later(() => this.write(), writeDelay);
+    this.tell(change);
+  }
+
+  write() {
+    this.cancel(this.timer);
+    this.timer = null;
+    this.history.replaceState(null, "", this.location.pathname + formatAddress(this.state));
+  }
+
+  // After the browser went back or forward, or to another run.
+  read() {
+    this.cancel(this.timer);
+    this.timer = null;
+    this.state = parseAddress(this.location.search);
+    this.tell(this.state);
+  }
+
+  listen(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  tell(change) {
+    for (const listener of this.listeners) listener(this.state, change);
+  }
+}

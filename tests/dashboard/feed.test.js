@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import {test} from "node:test";
+import {RunFeed} from "../../dashboard/feed.js";
+import {columns, settle} from "./fakes.js";
+
+const alert = (id, time) => ({id, run: "a b", kind: "turning_point", step: time, time});
+
+// A feed whose connection the test plays; answers by the end of the path.
+function feedOf(answers = {}) {
+  const asked = [];
+  const told = [];
+  const connection = {beats: 0, refreshes: 0, beat: () => ++connection.beats};
+  connection.refresh = () => ++connection.refreshes;
+  const all = {"": {metrics: ["Q"], last_time: 5}, "/alerts": [], "/samples": [], ...answers};
+  const feed = new RunFeed("a b", (what) => told.push(what), {
+    get: async (path) => {
+      asked.push(path);
+      const [, end] = /^\/api\/runs\/a%20b(\/?[a-z]*)/.exec(path);
+      return end === "/series" ? (all.series ?? {}) : await all[end];
+    },
+    connect: (options) => Object.assign(connection, options)
+  });
+  return {feed, asked, told, connection};
+}
+
+test("polls the description, loads the rest", async () => {
+  const {feed, asked, told, connection} = feedOf({"/samples": [400, 200]});
+  await connection.poll();
+  await feed.want(["Q"]);
+  await connection.load();
+  assert.deepEqual(asked, [
+    "/api/runs/a%20b",
+    "/api/runs/a%20b/series?metric=Q&points=2000",
+    "/api/runs/a%20b/alerts",
+    "/api/runs/a%20b/samples",
+    "/api/runs/a%20b/series?metric=Q&points=2000"
+  ]);
+  assert.deepEqual(feed.steps, [200, 400]);
+  assert.ok(["detail", "series", "alerts", "samples"].every((what) => told.includes(what)));
+});
+
+test("alerts and grids that come while they are fetched are kept, each once", async () => {
+  let answer;
+  const late = new Promise((resolve) => (answer = resolve));
+  const {feed, connection} = feedOf({"/alerts": late, "/samples": [200]});
+  const loading = connection.load();
+  connection.onEvent("alert", alert("b", 2));
+  connection.onEvent("points", {series: {}, samples: [200, 400]});
+  answer([alert("a", 1)]);
+  await loading;
+  assert.deepEqual(
+    feed.alerts.map(({id}) => id),
+    ["a", "b"]
+  );
+  assert.deepEqual(feed.steps, [200, 400]);
+  connection.onEvent("alert", alert("b", 2));
+  assert.equal(feed.alerts.length, 2);
+});
+
+test("a load forgets what the server no longer has", async () => {
+  const {feed, connection} = feedOf({"/samples": [600]});
+  connection.onEvent("points", {series: {}, samples: [200, 400]});
+  await connection.load();
+  assert.deepEqual(feed.steps, [600]);
+});
+
+test("a new metric asks for the description once, a tensor's never", async () => {
+  const {connection} = feedOf();
+  await connection.poll();
+  const tensor = {"S.G/main.0.weight": columns([1])};
+  connection.onEvent("points", {series: {Q: columns([1]), ...tensor}});
+  assert.equal(connection.beats, 0);
+  connection.onEvent("points", {series: {"loss/G": columns([1])}});
+  connection.onEvent("points", {series: {"loss/G": columns([2])}});
+  assert.equal(connection.beats, 1);
+});
+
+test("alerts and status changes ask for the verdict", () => {
+  const {connection} = feedOf();
+  connection.onEvent("alert", alert("a", 1));
+  connection.onEvent("status", {status: "finished"});
+  assert.equal(connection.beats, 2);
+});
+
+test("a resumed run is loaded anew", async () => {
+  const {feed, connection} = feedOf({series: {Q: columns([1, 2, 3])}});
+  await feed.want(["Q"]);
+  connection.onEvent("points", {series: {Q: columns([4])}});
+  assert.equal(connection.refreshes, 0);
+  connection.onEvent("points", {series: {Q: columns([2], {time: [9002]})}});
+  assert.equal(connection.refreshes, 1);
+});
+
+test("the last point is the newest that was said or seen", async () => {
+  const {feed, connection} = feedOf({series: {Q: columns([1, 2])}});
+  assert.equal(feed.lastTime(), null);
+  await connection.poll();
+  assert.equal(feed.lastTime(), 5);
+  await feed.want(["Q"]);
+  await settle();
+  assert.equal(feed.lastTime(), 1002);
+});
