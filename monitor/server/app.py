@@ -1,0 +1,99 @@
+"""The web application: REST, events and the dashboard over one store."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.gzip import GZipMiddleware
+
+from monitor.server import events, health, page, prometheus, runs, samples, series
+from monitor.server.auth import AUTH_ERRORS, Gate, login_router
+from monitor.server.errors import add_error_handlers
+from monitor.server.hub import Hub
+from monitor.server.shield import LOOPBACK_HOSTS, Shield
+from monitor.store.connection import Store
+
+#: Answers shorter than this fit into one packet anyway, bytes.
+GZIP_FROM_BYTES = 1024
+#: Higher levels cost several times as long for a few percent.
+GZIP_LEVEL = 4
+
+DESCRIPTION = """Stability, quality and diversity of generative models in training.
+
+Run ids are percent-encoded in paths. Times are Unix seconds (UTC). A missing number is `null`,
+never NaN. Errors are `{"detail": "one sentence"}`.
+"""
+
+
+def create_app(
+    store: Store,
+    *,
+    token: str | None = None,
+    allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS,
+) -> FastAPI:
+    """The application. Serve it with `monitor.server.serve.Server`, which stops promptly.
+
+    Args:
+        store: where the runs are; may be out of reach for a while (calls answer 503).
+        token: needed for all data; None lets everybody in who reaches the port, so bind to
+            loopback only.
+        allowed_hosts: names in the Host header, without port, that are answered; None for all,
+            when bound to more than loopback.
+    Raises:
+        SettingsError: the token is empty.
+        MonitorError: the dashboard's files are missing.
+    """
+    page.assets_dir()
+    gate = None if token is None else Gate(token)
+    app = FastAPI(
+        title="sqd-monitor",
+        version=_version(),
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        # Their pages load scripts from elsewhere, which our content policy forbids.
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.store, app.state.hub = store, Hub(store)
+    _add_routes(app, gate)
+    add_error_handlers(app)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
+    app.add_middleware(Shield, allowed_hosts=allowed_hosts)
+    return app
+
+
+def _add_routes(app: FastAPI, gate: Gate | None) -> None:
+    app.include_router(login_router(gate))
+    app.include_router(health.router)
+    app.include_router(page.router)
+    needs = [] if gate is None else [Depends(gate)]
+    for guarded in (runs, series, samples, events, prometheus):
+        app.include_router(
+            guarded.router, dependencies=needs, responses={} if gate is None else AUTH_ERRORS
+        )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    hub: Hub = app.state.hub
+    hub.start()
+    try:
+        yield
+    finally:
+        hub.close()
+        await asyncio.to_thread(hub.join)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _version() -> str:
+    try:
+        return version("sqd-monitor")
+    except PackageNotFoundError:  # a checkout that was not installed
+        return "0"

@@ -1,0 +1,62 @@
+"""Errors as clients see them: `{"detail": "one sentence"}` with the right status, no traceback."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from monitor.errors import StoreError, UnknownMetricError, UnknownRunError
+from monitor.server.schemas import ErrorDetail
+
+#: When to ask again while the store is away, seconds.
+RETRY_AFTER_S = 2
+#: Longest piece of a refused value that is quoted back, characters.
+MOST_QUOTED = 60
+
+#: For /openapi.json: what every call on one run may answer.
+RUN_ERRORS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorDetail, "description": "unknown run, metric or step; says which"},
+    422: {"model": ErrorDetail, "description": "a parameter is out of bounds; says which"},
+    503: {"model": ErrorDetail, "description": "the store is away"},
+}
+#: For /openapi.json: what calls on all runs may answer.
+QUERY_ERRORS: dict[int | str, dict[str, Any]] = {code: RUN_ERRORS[code] for code in (422, 503)}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every error of `app` as JSON."""
+    app.add_exception_handler(UnknownRunError, _not_found)
+    app.add_exception_handler(UnknownMetricError, _not_found)
+    app.add_exception_handler(StoreError, _away)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _defect)
+
+
+async def _not_found(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, 404)
+
+
+async def _away(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(RETRY_AFTER_S)})
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    detail = "; ".join(dict.fromkeys(_sentence(entry) for entry in error.errors()))
+    return JSONResponse({"detail": detail}, 422)
+
+
+async def _defect(request: Request, error: Exception) -> JSONResponse:
+    detail = f"the server failed on this request ({type(error).__name__}); its log says why"
+    return JSONResponse({"detail": detail}, 500)
+
+
+def _sentence(entry: dict[str, Any]) -> str:
+    where, *names = entry["loc"]
+    message = str(entry["msg"]).removeprefix("Value error, ")
+    if where == "body":
+        # The body holds a secret: never quoted.
+        return f"request body, {'.'.join(map(str, names)) or 'as a whole'}: {message}"
+    quoted = repr(entry["input"])[:MOST_QUOTED]
+    return f"{where} parameter {names[0]!r} is {quoted}: {message}"

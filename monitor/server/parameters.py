@@ -1,0 +1,22 @@
+"""What the calls share: the store, and the parameters in their paths."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from monitor.store.connection import Store
+
+#: Largest step: browsers count exactly up to here.
+MAX_STEP = 2**53 - 1
+
+
+async def store_of(request: Request) -> Store:
+    """The store that the app was made with."""
+    store = request.app.state.store
+    assert isinstance(store, Store)
+    return store
+
+
+StoreOfApp = Annotated[Store, Depends(store_of)]
+RunId = Annotated[str, Path(description="id of the run, percent-encoded", examples=["demo"])]
+Step = Annotated[int, Path(description="training step", ge=0, le=MAX_STEP, examples=[600])]

@@ -1,0 +1,122 @@
+"""`GET /api/runs/{run}/series`: curves, as JSON or CSV."""
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BeforeValidator
+
+from monitor.errors import UnknownMetricError
+from monitor.server.downsample import downsample
+from monitor.server.errors import RUN_ERRORS
+from monitor.server.parameters import MAX_STEP, RunId, StoreOfApp
+from monitor.server.schemas import SeriesColumns
+from monitor.store.blocks import is_tensor_metric
+from monitor.store.connection import Store
+from monitor.store.series import Series, metrics_of, read_series, segments_of
+
+#: Points of a curve when the client does not say: two for each pixel of a wide panel.
+POINTS = 2000
+#: Most points that may be asked for, short of everything.
+MOST_POINTS = 100_000
+#: Most metrics of one query: an address of 64 KiB holds no more of them.
+MOST_METRICS = 500
+#: Rows of CSV that are written at once.
+CSV_ROWS = 10_000
+COLUMNS = ("step", "epoch", "time", "value", "stderr", "n", "status")
+
+router = APIRouter(prefix="/api/runs", tags=["series"], responses=RUN_ERRORS)
+
+
+def _blank_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+OptionalStep = Annotated[
+    Annotated[int, Query(ge=0, le=MAX_STEP)] | None, BeforeValidator(_blank_is_none)
+]
+Metrics = Annotated[
+    list[str],
+    Query(
+        max_length=MOST_METRICS,
+        description="name of a metric, repeated; without it all but those of single tensors",
+        examples=[["S.G", "Q"]],
+    ),
+]
+First = Annotated[OptionalStep, Query(alias="from", description="first step; empty: no bound")]
+Last = Annotated[OptionalStep, Query(alias="to", description="last step; empty: no bound")]
+Points = Annotated[
+    int, Query(ge=0, le=MOST_POINTS, description="most points of a metric; 0: everything")
+]
+
+Format = Annotated[
+    Literal["json", "csv"],
+    Query(description="`csv`: rows of metric,step,epoch,time,value,stderr,n,status"),
+]
+
+
+@router.get(
+    "/{run}/series",
+    response_model=dict[str, SeriesColumns],
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+def read_run_series(
+    store: StoreOfApp,
+    run: RunId,
+    metric: Metrics = [],  # noqa: B006 - FastAPI hands out copies
+    first: First = None,
+    last: Last = None,
+    points: Points = POINTS,
+    format: Format = "json",
+) -> Response:
+    """Points with from ≤ step ≤ to, keyed by metric; downsampling keeps the shape."""
+    metrics = _checked(store, run, metric)
+    if format == "csv":
+        parts = (
+            part
+            for name in metrics
+            for part in _csv(name, read_series(store, run, [name], first, last)[name], points)
+        )
+        header = ",".join(("metric", *COLUMNS)) + "\r\n"
+        return _download(_led_by(header, parts), f"{run}.csv")
+    found = read_series(store, run, metrics, first, last)
+    columns = {name: downsample(series, points).as_json() for name, series in found.items()}
+    body = json.dumps(columns, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    return Response(body, media_type="application/json")
+
+
+def _checked(store: Store, run: str, metrics: Sequence[str]) -> list[str]:
+    """The metrics to read, each once; before the first byte of an answer is sent."""
+    segments_of(store, run)
+    known = metrics_of(store, run)
+    for metric in metrics:
+        if metric not in known:
+            raise UnknownMetricError(f"run {run!r} has no metric {metric!r}")
+    return list(dict.fromkeys(metrics)) or sorted(m for m in known if not is_tensor_metric(m))
+
+
+def _csv(metric: str, series: Series, points: int) -> Iterator[str]:
+    columns = downsample(series, points).as_json()
+    rows = zip(*(columns[name] for name in COLUMNS), strict=True)
+    while batch := list(itertools.islice(rows, CSV_ROWS)):
+        text = io.StringIO()
+        csv.writer(text).writerows((metric, *row) for row in batch)
+        yield text.getvalue()
+
+
+def _led_by(header: str, parts: Iterator[str]) -> Iterator[str]:
+    yield header
+    yield from parts
+
+
+def _download(parts: Iterator[str], name: str) -> Response:
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    return StreamingResponse(
+        parts, media_type="text/csv", headers={"Content-Disposition": disposition}
+    )

@@ -1,0 +1,85 @@
+"""What stands before every call: which hosts we answer to, how large a body may be, headers."""
+
+from collections.abc import Collection
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Names under which a browser on this machine reaches us; any other name that leads here was
+#: bent by somebody (DNS rebinding).
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Largest body of a request, bytes: a token is all that is ever sent.
+MOST_BODY_BYTES = 16 * 1024
+
+#: Plotly writes inline styles; nothing else leaves the page's own origin.
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Shield:
+    """Refuses foreign hosts and large bodies, adds security headers to every answer.
+
+    Args:
+        app: what is behind it.
+        allowed_hosts: names in the Host header that are answered, without port; None for all.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str] | None) -> None:
+        self._app = app
+        self._hosts = None if allowed_hosts is None else {host.lower() for host in allowed_hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        refusal = self._refusal(Headers(scope=scope))
+        await (refusal or self._app)(scope, receive, send_with_headers)
+
+    def _refusal(self, headers: Headers) -> JSONResponse | None:
+        host = _name(headers.get("host", ""))
+        if self._hosts is not None and host not in self._hosts:
+            detail = f"this server does not answer to the host name {host!r}"
+            return JSONResponse({"detail": detail}, 400)
+        length = headers.get("content-length", "0")
+        if (
+            "transfer-encoding" in headers
+            or not length.isdecimal()
+            or int(length) > MOST_BODY_BYTES
+        ):
+            detail = f"the body is too large; the limit is {MOST_BODY_BYTES} bytes, with its length"
+            return JSONResponse({"detail": detail}, 413)
+        return None
+
+
+def _name(host: str) -> str:
+    """The host without its port: ``[::1]:8000`` is ``::1``."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()

@@ -1,0 +1,76 @@
+"""A run's record to what REST says of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from monitor.server.schemas import (
+    DiversityInfo,
+    LagInfo,
+    LastAlert,
+    LatestPoint,
+    Network,
+    NoWorker,
+    ProblemInfo,
+    RunDetail,
+    RunSummary,
+    SegmentInfo,
+    WorkerInfo,
+)
+from monitor.server.verdict import judge, last_step, last_time, open_alerts
+from monitor.store.blocks import is_tensor_metric
+from monitor.store.lag import Lag
+from monitor.store.runs import RunRecord
+
+
+def summarize(record: RunRecord, now_s: float) -> RunSummary:
+    """What the list of runs shows."""
+    return RunSummary(**_summary(record, now_s))
+
+
+def describe(
+    record: RunRecord, lag: Lag, workers: Sequence[dict[str, Any]], now_s: float
+) -> RunDetail:
+    """Everything of one run beside its series."""
+    return RunDetail(
+        **_summary(record, now_s),
+        config=record.config,
+        networks={name: Network(**about) for name, about in record.networks.items()},
+        metrics=sorted(name for name in record.latest if not is_tensor_metric(name)),
+        tensor_metrics=sorted(name for name in record.latest if is_tensor_metric(name)),
+        segments=[
+            SegmentInfo(id=s.id, started=s.started, first_step=s.first_step, last_step=s.last_step)
+            for s in record.segments
+        ],
+        drops=record.drops,
+        problems=[ProblemInfo(**problem) for problem in record.problems],
+        lag=LagInfo.model_validate(lag, from_attributes=True),
+        worker=_worker(workers),
+        diversity=DiversityInfo(**record.provenance) if record.provenance else None,
+    )
+
+
+def _summary(record: RunRecord, now_s: float) -> dict[str, Any]:
+    newest = record.alerts[-1] if record.alerts else None
+    return {
+        "id": record.id,
+        "status": record.status,
+        "started": record.started,
+        "finished": record.finished,
+        "last_step": last_step(record),
+        "last_time": last_time(record),
+        "tags": record.tags,
+        "latest": {
+            name: LatestPoint(**point)
+            for name, point in sorted(record.latest.items())
+            if not is_tensor_metric(name)
+        },
+        "verdict": judge(record, now_s),
+        "open_alerts": len(open_alerts(record)),
+        "last_alert": LastAlert(**newest) if newest else None,
+    }
+
+
+def _worker(workers: Sequence[dict[str, Any]]) -> WorkerInfo | NoWorker:
+    if not workers:
+        return NoWorker()
+    return WorkerInfo(**min(workers, key=lambda worker: float(worker["age_s"])))

@@ -1,0 +1,97 @@
+"""One sentence on each run: the detector's, unless the clock knows better."""
+
+from typing import Any
+
+from monitor.server.schemas import Level, Verdict
+from monitor.store.runs import RunRecord
+from monitor.turning.verdict import DETECTED, verdict
+from monitor.types import Alert
+
+#: Units of an age with their seconds; an age is told in the largest that it fills twice.
+UNITS = ((24 * 3600, "days"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def judge(record: RunRecord, now_s: float) -> Verdict:
+    """How the run does at `now_s`, Unix seconds by the Redis clock."""
+    summary = _summary(record)
+    level: Level = "learning"
+    text = "Learning: too few points to judge."
+    if summary is not None:
+        ceiling = record.provenance["ceiling"] if record.provenance else None
+        level, text = verdict(summary, _as_alerts(open_alerts(record)), ceiling=ceiling)
+    if record.status == "finished":
+        return Verdict(level="finished", text=_joined(_finished(record), level, text))
+    if record.status == "lost":
+        silence = f"No points for {age_text(_silence_s(record, now_s))}: trainer lost."
+        return Verdict(level="lost", text=_joined(silence, level, text))
+    return Verdict(level=level, text=text)
+
+
+def open_alerts(record: RunRecord) -> list[dict[str, Any]]:
+    """Warnings and worse that still hold, in the order of detection."""
+    return [
+        alert for alert in record.alerts if alert["severity"] != "info" and _holds(record, alert)
+    ]
+
+
+def age_text(seconds: float) -> str:
+    """``4 min``."""
+    for size, unit in UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return "a second"
+
+
+def last_step(record: RunRecord) -> int | None:
+    """Step of the newest point; None while there is none."""
+    steps = [s.last_step for s in record.segments if s.last_step is not None]
+    return steps[-1] if steps else None
+
+
+def last_time(record: RunRecord) -> float | None:
+    """When the newest point was pushed, Unix seconds; None while there is none."""
+    return max((float(point["time"]) for point in record.latest.values()), default=None)
+
+
+def _summary(record: RunRecord) -> dict[str, Any] | None:
+    """What the detector thinks; None before the watch has looked for the first time."""
+    summary = (record.watch or {}).get("summary")
+    return summary if summary and summary["metrics"] else None
+
+
+def _holds(record: RunRecord, alert: dict[str, Any]) -> bool:
+    if alert["kind"] == "trainer_lost":
+        return record.status == "lost"
+    summary = _summary(record)
+    if alert["kind"] not in DETECTED or summary is None:
+        return True
+    return any(_is_turned(summary["metrics"].get(name), alert) for name in alert["metrics"])
+
+
+def _is_turned(metric: dict[str, Any] | None, alert: dict[str, Any]) -> bool:
+    """Whether the metric is still where the alert says; a later turn has an alert of its own."""
+    if metric is None:
+        return True
+    turned = metric["turned"]
+    return bool(metric["nonfinite"]) or (
+        turned is not None and alert["detected_step"] >= turned["step"]
+    )
+
+
+def _as_alerts(alerts: list[dict[str, Any]]) -> list[Alert]:
+    return [Alert(**{**alert, "metrics": tuple(alert["metrics"])}) for alert in alerts]
+
+
+def _finished(record: RunRecord) -> str:
+    step = last_step(record)
+    return "Finished without a point." if step is None else f"Finished at step {step:,}."
+
+
+def _silence_s(record: RunRecord, now_s: float) -> float:
+    time = last_time(record)
+    return record.heartbeat_age_s if time is None else max(0.0, now_s - time)
+
+
+def _joined(ending: str, level: Level, text: str) -> str:
+    """What ended, and how it stood then if there was enough to judge."""
+    return ending if level == "learning" else f"{ending} {text}"

@@ -1,0 +1,75 @@
+"""The dashboard's files."""
+
+import gzip
+from pathlib import Path
+
+import httpx
+import plotly
+import pytest
+
+from monitor.server import page
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/demo", "/runs/a%20b%25"])
+def test_page_is_served_at_its_addresses(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.text == (page.assets_dir() / "index.html").read_text()
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_every_module_is_served(client: httpx.Client) -> None:
+    for path in page.assets_dir().glob("*.js"):
+        answer = client.get(f"/static/{path.name}")
+        assert answer.text == path.read_text()
+        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+def test_unchanged_file_is_not_sent_again(client: httpx.Client) -> None:
+    first = client.get("/static/style.css")
+    assert first.headers["cache-control"] == "no-cache"
+    again = client.get("/static/style.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_changed_file_is_sent_again(
+    client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "main.js").write_text("before")
+    monkeypatch.setattr(page, "assets_dir", lambda: tmp_path)
+    before = client.get("/static/main.js")
+    (tmp_path / "main.js").write_text("after")
+    after = client.get("/static/main.js", headers={"If-None-Match": before.headers["etag"]})
+    assert (before.text, after.text) == ("before", "after")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2fpyproject.toml", "%2e%2e%2fREADME.md", "..%5cpage.py", "%00.js", "absent.js",
+        "package.json", ".env", "main.js%00", "a/main.js", "%2fetc%2fpasswd",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_served(client: httpx.Client, name: str) -> None:
+    answer = client.get(f"/static/{name}")
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"detail"}
+
+
+def test_plotly_comes_from_its_package(client: httpx.Client) -> None:
+    bundle = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    path = "/static/plotly.min.js"
+    packed = client.get(path, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == bundle.read_bytes()
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.content == bundle.read_bytes()
+    again = client.get(path, headers={"If-None-Match": packed.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_plotly_is_small_on_the_line(client: httpx.Client) -> None:
+    with client.stream("GET", "/static/plotly.min.js") as answer:
+        raw = b"".join(answer.iter_raw())
+    assert len(raw) < 2_000_000
+    assert gzip.decompress(raw).startswith(b"/**")

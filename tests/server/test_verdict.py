@@ -1,0 +1,107 @@
+"""The sentence on each run, and which alerts still hold."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.server.verdict import age_text
+from monitor.turning import TurningPointDetector
+from tests.server.laboratory import Laboratory, alert
+
+CEILING = {"embedder": "faces100", "reference": "faces100", "modes": 100, "ceiling": 4.605}
+
+
+def summary_of(qualities: list[float]) -> dict[str, Any]:
+    """What the real detector says after these batches."""
+    detector = TurningPointDetector()
+    for number, quality in enumerate(qualities):
+        detector.update(200 * number, {"Q": quality, "D": 4 * quality, "S.G": 0.003})
+    return detector.summary()
+
+
+HEALTHY = summary_of([0.9] * 60)
+TURNED = summary_of([0.9] * 60 + [0.2] * 20)
+
+
+def shown(client: httpx.Client) -> dict[str, Any]:
+    """The only run, as the list shows it."""
+    (run,) = client.get("/api/runs").json()
+    assert isinstance(run, dict)
+    return run
+
+
+def test_running_says_what_the_detector_says(client: httpx.Client, laboratory: Laboratory) -> None:
+    run = laboratory.start("demo")
+    laboratory.samples(run, 1, {"Q": [0.9]}, provenance=CEILING)
+    laboratory.watched("demo", HEALTHY)
+    verdict = shown(client)["verdict"]
+    assert verdict["level"] == "healthy"
+    assert "D 3.6 of 4.6" in verdict["text"]
+    laboratory.watched("demo", TURNED)
+    verdict = shown(client)["verdict"]
+    assert verdict["level"] == "turned"
+    assert verdict["text"].startswith("Turned at step ")
+
+
+def test_finished_says_how_it_ended(client: httpx.Client, laboratory: Laboratory) -> None:
+    run = laboratory.start("demo")
+    laboratory.weights(run, {"S.G": [0.1]}, steps=[12_000])
+    run.finish()
+    assert shown(client)["verdict"] == {"level": "finished", "text": "Finished at step 12,000."}
+    laboratory.watched("demo", TURNED)
+    verdict = shown(client)["verdict"]
+    assert verdict["level"] == "finished"
+    assert verdict["text"].startswith("Finished at step 12,000. Turned at step ")
+
+
+def test_finished_without_a_point_says_so(client: httpx.Client, laboratory: Laboratory) -> None:
+    run = laboratory.start("demo")
+    laboratory.arrived(run, 1)
+    run.finish()
+    assert shown(client)["verdict"]["text"] == "Finished without a point."
+
+
+def test_lost_says_since_when(client: httpx.Client, laboratory: Laboratory) -> None:
+    run = laboratory.start("demo")
+    now_s = laboratory.store.now_s()
+    laboratory.weights(run, {"S.G": [0.1]}, times=[now_s - 250])
+    laboratory.crash(run, silence_s=240)
+    assert shown(client)["status"] == "lost"
+    assert shown(client)["verdict"] == {
+        "level": "lost",
+        "text": "No points for 4 min: trainer lost.",
+    }
+
+
+def test_alert_holds_until_its_metric_is_back(client: httpx.Client, laboratory: Laboratory) -> None:
+    laboratory.weights(laboratory.start("demo"), {"S.G": [0.1]})
+    onset = TURNED["metrics"]["D"]["turned"]["step"]
+    laboratory.watched(
+        "demo", TURNED, [alert("demo", "diversity", 20), alert("demo", "mode_collapse", onset)]
+    )
+    # The earlier fall of D was over when this one began.
+    assert shown(client)["open_alerts"] == 1
+    laboratory.watched("demo", HEALTHY)
+    assert shown(client)["open_alerts"] == 0
+    assert shown(client)["last_alert"]["kind"] == "mode_collapse"
+
+
+def test_lost_trainer_is_an_open_alert_until_it_is_back(
+    client: httpx.Client, laboratory: Laboratory
+) -> None:
+    run = laboratory.start("demo")
+    laboratory.weights(run, {"S.G": [0.1]})
+    laboratory.watched("demo", HEALTHY, [alert("demo", "trainer_lost", 1, severity="critical")])
+    assert shown(client)["open_alerts"] == 0
+    laboratory.crash(run, silence_s=60)
+    assert shown(client)["open_alerts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.3, "a second"), (45, "45 s"), (119, "119 s"), (240, "4 min"), (7000, "117 min"),
+     (7200, "2 h"), (100_000, "28 h"), (200_000, "2 days")],
+)  # fmt: skip
+def test_age(seconds: float, text: str) -> None:
+    assert age_text(seconds) == text
