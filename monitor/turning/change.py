@@ -42,6 +42,7 @@ class Turn:
         level: observation expected before the change (S: log).
         way: how far it went in the bad direction, in the observation's unit.
         grave: more than one family turned, or the modes collapsed.
+        collapsed: of D: half of its modes are gone, and that has been considered.
         age: observations since then.
         calm: observations in a row near the old level.
     """
@@ -50,6 +51,7 @@ class Turn:
     level: float
     way: float
     grave: bool = False
+    collapsed: bool = False
     age: int = 0
     calm: int = 0
 

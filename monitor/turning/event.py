@@ -7,12 +7,12 @@ from monitor.turning.change import Change
 
 @dataclass(slots=True)
 class Event:
-    """Changes close to each other in time.
+    """Changes close to each other in time, of which an alert told.
 
     Attributes:
         changes: one a metric, the one that began first in front.
-        step: latest step at which one joined.
-        kind: of the latest alert raised for it, "" before the first.
+        step: when it was last told of.
+        kind: of the latest alert, "" before the first.
         grave: that alert was a turning point or a mode collapse: there is nothing to add.
     """
 
@@ -21,8 +21,10 @@ class Event:
     kind: str = ""
     grave: bool = False
 
-    def join(self, changes: list[Change], step: int, slack_steps: float) -> None:
-        """Add changes; of a metric that is in already, the newer figures.
+    def tell(
+        self, kind: str, grave: bool, changes: list[Change], step: int, slack_steps: float
+    ) -> None:
+        """Add changes and note the alert; of a metric that is in already, the newer figures.
 
         The older onset is kept if the change went on (with a pause of at most ``slack_steps``).
         """
@@ -33,7 +35,7 @@ class Event:
                 change = replace(change, onset=older.onset, before=older.before)
             known[change.metric] = change
         self.changes = sorted(known.values(), key=lambda change: (change.onset, change.metric))
-        self.step = step
+        self.step, self.kind, self.grave = step, kind, grave
 
     def split(self, slack_steps: float) -> tuple[list[Change], list[Change]]:
         """The changes that make the event, and the jumps of S that came well ahead of it.

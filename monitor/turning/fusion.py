@@ -26,7 +26,7 @@ class Fusion:
     Attributes:
         tracks: of all metrics, by name; shared with the detector.
         factor: on every threshold, from the sensitivity.
-        event: the latest one.
+        event: the latest one told.
         raised: step of the latest alert of each kind.
         batch_steps: typical steps between sample batches, 0 while there were none.
     """
@@ -63,7 +63,8 @@ class Fusion:
             if jumps:
                 return self._raise(TOGETHER, [track.suspect(step), *jumps], step)
         turn = track.turn
-        if turn is not None and not turn.grave and track.halved:
+        if turn is not None and not turn.collapsed and track.halved:
+            turn.collapsed = True
             return self._raise(COLLAPSE, [track.latest(turn, step)], step)
         return None
 
@@ -96,17 +97,14 @@ class Fusion:
 
     def _raise(self, kind: str, changes: list[Change], step: int) -> TurningPoint | None:
         slack, grave = SLACK * self.batch_steps, kind in GRAVE
-        if not self.event.near(step, self._window_steps()):
-            self.event = Event()
-        event = self.event
-        event.join(changes, step, slack)
+        event = self.event if self.event.near(step, self._window_steps()) else Event()
         silent = event.grave or (not grave and (event.kind != "" or self._muted(kind, step)))
         for change in changes:
             self.tracks[change.metric].confirm(change, grave)
         if silent:
             return None
-        event.kind, event.grave = kind, grave
-        self.raised[kind] = step
+        event.tell(kind, grave, changes, step, slack)
+        self.event, self.raised[kind] = event, step
         return describe(kind, *event.split(slack), step)
 
     def _muted(self, kind: str, step: int) -> bool:

@@ -110,3 +110,18 @@ def test_metrics_fed_one_after_the_other_still_find_each_other(names: tuple[str,
     found = [point for name in names for point in play(series[name], detector)]
     assert "turning_point" in [point.kind for point in found]
     assert all(point.step <= point.detected_step for point in found)
+
+
+def test_modes_that_go_on_vanishing_long_after_a_turning_point_are_told() -> None:
+    quality = [*steady("Q", 40), 0.2, 0.2, *noisy(4, [0.9] * 38, 0.02)]
+    diversity = [
+        *steady("D", 40),
+        2.6,
+        2.6,
+        *noisy(5, [3.2] * 12, 0.08),
+        *[3.2 - 0.1 * i for i in range(26)],
+    ]
+    found = play(batches(Q=quality, D=diversity))
+    assert [point.kind for point in found][:1] == ["turning_point"]
+    assert "mode_collapse" in [point.kind for point in found[1:]]
+    assert len(found) <= 3
