@@ -6,19 +6,35 @@ push_weights(step, G=netG, D=netD, scalars={"loss.G": errG, "loss.D": errD})
 push_samples(step, lambda n: netG(torch.randn(n, 100, 1, 1, device=dev)))
 """
 
+import functools
 import logging
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec
 
-from trainer_hooks.errors import HookError
+from trainer_hooks.errors import message_of
 from trainer_hooks.run import Run
-from trainer_hooks.settings import Settings, default_run, read_settings
+from trainer_hooks.settings import read_settings
 
 __all__ = ["Run", "push_samples", "push_weights", "start"]
 
+P = ParamSpec("P")
+
 _lock = threading.Lock()
 _current: Run | None = None
+
+
+def _harmless(call: Callable[P, None]) -> Callable[P, None]:
+    """Not even a call with wrong arguments raises, unless the run is `strict`."""
+
+    @functools.wraps(call)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            call(*args, **kwargs)
+        except Exception as error:
+            _default().complaints.about(error, call.__name__)
+
+    return wrapped
 
 
 def start(
@@ -29,15 +45,15 @@ def start(
     weights_every: int | None = None,
     samples: int | None = None,
     samples_every: int | str | None = None,
-    metrics: tuple[str, ...] | list[str] | None = None,
-    resume: bool = False,
+    metrics: Sequence[str] | None = None,
+    resume: bool | None = None,
     mode: str | None = None,
     max_overhead: float | None = None,
     budget_bytes: int | None = None,
     flush_timeout_s: float | None = None,
-    strict: bool = False,
+    strict: bool | None = None,
     config: Mapping[str, Any] | None = None,
-    tags: tuple[str, ...] | list[str] = (),
+    tags: Sequence[str] | None = None,
 ) -> Run:
     """Begin a run; optional, the first push begins one from the environment otherwise.
 
@@ -92,6 +108,7 @@ def start(
     return fresh
 
 
+@_harmless
 def push_weights(
     step: int,
     networks: Mapping[str, object] | None = None,
@@ -116,6 +133,7 @@ def push_weights(
     _default().push_weights(step, networks, epoch=epoch, scalars=scalars, shard=shard, **more)
 
 
+@_harmless
 def push_samples(
     step: int,
     source: object,
@@ -139,17 +157,19 @@ def push_samples(
 
 
 def _default() -> Run:
+    """The run of the module-level calls; the first of them begins it from the environment."""
     global _current
-    with _lock:
-        if _current is None:
-            _current = Run(_settings_from_environment())
-        return _current
+    if _current is None:
+        with _lock:
+            if _current is None:
+                _current = _run_from_environment()
+    return _current
 
 
-def _settings_from_environment() -> Settings:
-    """Settings of the run that the first push begins: a bad variable must not stop a training."""
+def _run_from_environment() -> Run:
+    """A bad variable, or a host that allows no more threads, must not stop a training."""
     try:
-        return read_settings()
-    except HookError as error:
-        logging.getLogger("trainer_hooks").error("sqd: nothing is pushed: %s", error)
-        return read_settings(run=default_run(), mode="disabled")
+        return Run(read_settings())
+    except Exception as error:
+        logging.getLogger("trainer_hooks").error("sqd: nothing is pushed: %s", message_of(error))
+        return Run(read_settings({}, run="disabled", mode="disabled"))

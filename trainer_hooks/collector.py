@@ -1,18 +1,16 @@
 """Pieces of samples to batches of the wanted size, in chunks that stay within the byte budget."""
 
-import sys
-from typing import Any
-
-import numpy as np
-
-from trainer_hooks.batches import Chunk
+from trainer_hooks.batches import SLICE_SAMPLES, Batch, Chunk
 from trainer_hooks.errors import SamplesError
-from trainer_hooks.pushes import Moment, PushQueue, SamplesPush
+from trainer_hooks.push_queue import PushQueue
+from trainer_hooks.pushes import Moment, SamplesPush
 
 #: Samples of one chunk: large enough to be evaluated efficiently, small enough to share work.
 CHUNK_SAMPLES = 256
-#: Bytes of one chunk, so that large images never make a frame beyond the limit.
+#: Most bytes of one chunk, so that large images never make a frame beyond the limit.
 CHUNK_BYTES = 16 * 2**20
+#: Share of the byte budget of one chunk: it is joined, framed and sent, each time copied.
+CHUNK_SHARE = 1 / 8
 
 
 class BatchCollector:
@@ -26,9 +24,11 @@ class BatchCollector:
     def __init__(self, queue: PushQueue, samples: int) -> None:
         self._queue = queue
         self._samples = samples
+        self._chunk_bytes = min(CHUNK_BYTES, int(queue.budget_bytes * CHUNK_SHARE))
         self._moment: Moment | None = None
         self._missing = 0
-        self._pieces: list[Chunk] = []
+        self._chunk: Chunk | None = None
+        self._like = ""
         self.batches = 0
 
     @property
@@ -41,29 +41,20 @@ class BatchCollector:
         self.end()
         self._moment = moment
         self._missing = self._samples
+        self._like = ""
 
-    def add(self, piece: Chunk, *, wait: bool = True) -> bool:
-        """Add samples; False when no more are wanted.
+    def add(self, batch: Batch) -> bool:
+        """Add the samples that are still wanted; False when the batch is complete or cut short.
 
-        Args:
-            piece: samples, more than are missing are cut.
-            wait: pieces come over many calls; else all of them now, and when the budget is used up
-                the batch ends smaller instead of pushing out its own first part.
         Raises:
-            SamplesError: the piece's samples differ in shape or dtype from those before it.
+            SamplesError: they differ in shape or dtype from those before, or one is too large.
         """
-        self._check_like(piece)
-        if not wait and not self._queue.fits(piece.nbytes):
-            self._queue.count_dropped("budget.samples", self._missing)
-            self.end()
-            return False
-        self._pieces.append(_head(piece, self._missing))
-        self._missing -= self._pieces[-1].samples
-        if self._missing == 0:
-            self.end()
-            return False
-        if self._collected_enough():
-            self._queue_chunk(last=False)
+        wanted = min(len(batch), self._missing)
+        step = self._step(batch)
+        for first in range(0, wanted, step):
+            self._add(batch.slice(first, min(first + step, wanted)))
+            if not self.open:
+                return False
         return True
 
     def end(self, failure: str = "") -> None:
@@ -73,40 +64,39 @@ class BatchCollector:
             self._moment = None
             self.batches += 1
 
-    def _collected_enough(self) -> bool:
-        samples = sum(piece.samples for piece in self._pieces)
-        size = sum(piece.nbytes for piece in self._pieces)
-        return samples >= CHUNK_SAMPLES or size >= CHUNK_BYTES
+    def _add(self, piece: Chunk) -> None:
+        if self._chunk is not None and self._chunk.nbytes + piece.nbytes > self._chunk_bytes:
+            self._queue_chunk(last=False)
+        if not self._queue.make_room(piece.nbytes, self.batches):
+            # Its own first part would have to go: a smaller batch is worth more than half of one.
+            self._queue.count_dropped("budget.samples", self._missing)
+            self.end()
+            return
+        self._chunk = piece if self._chunk is None else self._chunk + piece
+        self._queue.hold("collector", self._chunk.nbytes)
+        self._missing -= piece.samples
+        if self._missing == 0:
+            self.end()
+        elif self._chunk.samples >= CHUNK_SAMPLES:
+            self._queue_chunk(last=False)
 
     def _queue_chunk(self, *, last: bool, failure: str = "") -> None:
         assert self._moment is not None
-        chunk = _joined(self._pieces) if self._pieces else None
-        self._pieces = []
+        chunk, self._chunk = self._chunk, None
+        self._queue.hold("collector", 0)
         self._queue.put(SamplesPush(self._moment, self.batches, chunk, last, failure))
 
-    def _check_like(self, piece: Chunk) -> None:
-        if self._pieces:
-            first = self._pieces[0].values
-            if first.shape[1:] != piece.values.shape[1:] or first.dtype != piece.values.dtype:
-                raise SamplesError(
-                    f"samples of one batch differ: {tuple(first.shape[1:])} {first.dtype} and "
-                    f"{tuple(piece.values.shape[1:])} {piece.values.dtype}"
-                )
-
-
-def _head(piece: Chunk, samples: int) -> Chunk:
-    if piece.samples <= samples:
-        return piece
-    return Chunk(piece.values[:samples], piece.nonfinite, piece.clipped)
-
-
-def _joined(pieces: list[Chunk]) -> Chunk:
-    if len(pieces) == 1:
-        return pieces[0]
-    values: list[Any] = [piece.values for piece in pieces]
-    if isinstance(values[0], np.ndarray):
-        joined: Any = np.concatenate(values)
-    else:
-        joined = sys.modules["torch"].cat(values)
-    nonfinite = sum(piece.nonfinite for piece in pieces)
-    return Chunk(joined, nonfinite, sum(piece.clipped for piece in pieces))
+    def _step(self, batch: Batch) -> int:
+        """Samples to take at once."""
+        self._like = self._like or batch.like
+        if self._like != batch.like:
+            raise SamplesError(
+                f"samples of one batch differ: {self._like} before, {batch.like} now"
+            )
+        step = min(SLICE_SAMPLES, self._chunk_bytes // batch.sample_bytes)
+        if step == 0:
+            raise SamplesError(
+                f"one sample takes {batch.sample_bytes} bytes; a budget_bytes of "
+                f"{self._queue.budget_bytes} leaves {self._chunk_bytes} for a chunk"
+            )
+        return step

@@ -1,5 +1,8 @@
 """One tree of errors for the hooks. Only `start` and `strict=True` let them reach a trainer."""
 
+#: Longest message that travels to the dashboard, characters: torch's own can fill pages.
+MOST_CHARACTERS = 500
+
 
 class HookError(Exception):
     """Base of every error of the hooks."""
@@ -27,3 +30,12 @@ class WireError(HookError):
 
 class LinkError(HookError):
     """Redis is away or refuses: the sender waits and tries again."""
+
+
+def message_of(error: BaseException) -> str:
+    """One line for people: the error's message, and its type unless it is ours."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, HookError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    # Text that is no Unicode (a lone surrogate in a file name) could not be sent.
+    return text.encode(errors="replace").decode()[:MOST_CHARACTERS]

@@ -1,9 +1,10 @@
 """The sender's line to Redis: find it, register the run, post frames, beat. No retries in here."""
 
+import contextlib
 import functools
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -21,6 +22,9 @@ SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
 #: A frame that no worker took is thrown away after this long, seconds: a safety net.
 BLOB_TTL_S = 3600
+#: Share of the budget that samples may use up in Redis, so that S and the losses never wait for
+#: Q and D.
+SAMPLES_SHARE = 0.75
 #: Suffixes tried for a run name that is taken.
 MOST_SUFFIXES = 10_000
 
@@ -61,6 +65,22 @@ def _link_errors(
     return wrapped
 
 
+class _Clients:
+    """Clients of both servers and the scripts they run; made anew at every connection."""
+
+    def __init__(self, data: "redis.Redis", blobs: "redis.Redis") -> None:
+        self.data, self.blobs = data, blobs
+        self.register = data.register_script(scripts.REGISTER)
+        self.post = data.register_script(scripts.POST)
+        self.beat = data.register_script(scripts.HEARTBEAT)
+        self.reserve = blobs.register_script(scripts.RESERVE)
+
+    def close(self) -> None:
+        for client in {self.data, self.blobs}:
+            with contextlib.suppress(redis.RedisError, OSError):
+                client.close()
+
+
 class Link:
     """One connection pair for one run.
 
@@ -73,32 +93,49 @@ class Link:
         self._settings = settings
         self._segment = segment
         self._instance: object = None
+        self._open: _Clients | None = None
+        self._bytes: dict[str, tuple[Frame, bytes]] = {}
         self.run = settings.run
-        self.connected = False
         self.registered = False
 
+    @property
+    def connected(self) -> bool:
+        """Whether `post` and `beat` may be called."""
+        return self._open is not None
+
     @_link_errors
-    def connect(self, first_rows: int) -> None:
-        """Connect and register; `first_rows`: rows already packed, sent before Redis lost them."""
+    def connect(self, first_row: int) -> None:
+        """Connect and register.
+
+        Args:
+            first_row: the oldest weights row that is still to be sent: those before it are lost
+                with a Redis that comes back empty.
+        """
         url = find_redis(self._settings)
         if url is None:
             raise LinkError(
                 f"no Redis is known: start `sqd up`, or set SQD_REDIS_URL "
                 f"(looked for {self._settings.home / 'endpoint'})"
             )
-        self._data = _client(url)
-        self._blobs = self._blob_client(url)
-        self._data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
-        instance = self._data.get(keys.INSTANCE)
-        same_data = self._instance in (None, instance)
-        if not (self.registered and same_data):
-            self._register(first_rows)
+        data = _client(url)
+        clients = _Clients(data, self._blob_client(data, url))
+        try:
+            data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
+            instance = data.get(keys.INSTANCE)
+            if not self.registered or self._instance != instance:
+                self._register(clients, first_row)
+        except BaseException:
+            clients.close()
+            raise
         self._instance = instance
-        self.connected = True
+        self._open = clients
 
     def close(self) -> None:
-        """Forget the connection; `connect` starts anew."""
-        self.connected = False
+        """Hang up; `connect` starts anew."""
+        clients, self._open = self._open, None
+        self._bytes.clear()
+        if clients is not None:
+            clients.close()
 
     @_link_errors
     def post(self, frame: Frame, last_row: int, last_step: int) -> Answer:
@@ -110,16 +147,14 @@ class Link:
             LinkError: Redis is away or refuses.
             WireError: the frame is too large.
         """
-        frame = Frame(
-            frame.kind, {**frame.header, "run": self.run, "segment": self._segment}, frame.tensors
-        )
-        data = encode(frame)
+        clients = self._clients()
+        data = self._encoded(frame)
         blob_id = f"{self._segment}-{frame.kind}-{last_row}-{frame.header.get('part', 0)}"
-        self._store_blob(blob_id, data)
+        self._store_blob(clients, frame.kind, blob_id, data)
         job = self._job(frame, blob_id, len(data), last_row, last_step)
         fields = [part for item in job.items() for part in item]
         lane: keys.Lane = "samples" if frame.kind == "samples" else "fast"
-        answer = self._post(
+        answer = clients.post(
             keys=[
                 keys.segments(self.run),
                 keys.jobs(keys.shard_of(self.run), lane),
@@ -128,14 +163,22 @@ class Link:
             ],
             args=[self._segment, frame.kind, last_row, last_step, len(fields), *fields],
         )
-        return self._answer(answer)
+        self._check_known(clients, answer)
+        del self._bytes[frame.kind]
+        return Answer(int(answer[1]))
 
     @_link_errors
     def beat(
         self, drops: dict[str, int], networks: dict[str, Any], *, finished: bool = False
     ) -> Answer:
-        """Say that the trainer lives, or that it ended."""
-        answer = self._heartbeat(
+        """Say that the trainer lives, or that it ended.
+
+        Raises:
+            RunDeletedError, RunLostError: the run is unknown to Redis.
+            LinkError: Redis is away or refuses.
+        """
+        clients = self._clients()
+        answer = clients.beat(
             keys=[
                 keys.segments(self.run),
                 keys.meta(self.run),
@@ -144,42 +187,64 @@ class Link:
             ],
             args=[self._segment, json.dumps(drops), json.dumps(networks), int(finished)],
         )
-        return self._answer(answer)
+        self._check_known(clients, answer)
+        return Answer(int(answer[1]), tuple(map(json.loads, answer[2])))
 
-    def _blob_client(self, redis_url: str) -> "redis.Redis":
-        said = self._settings.blob_url or self._data.get(keys.BLOB_URL)
+    def _encoded(self, frame: Frame) -> bytes:
+        """Bytes of the frame; kept, since it is tried again while the worker is behind."""
+        known, data = self._bytes.get(frame.kind, (None, b""))
+        if known is not frame:
+            header = {**frame.header, "run": self.run, "segment": self._segment}
+            data = encode(Frame(frame.kind, header, frame.tensors))
+            self._bytes[frame.kind] = frame, data
+        return data
+
+    def _clients(self) -> _Clients:
+        if self._open is None:
+            raise LinkError("not connected")
+        return self._open
+
+    def _blob_client(self, data: "redis.Redis", redis_url: str) -> "redis.Redis":
+        said = self._settings.blob_url or data.get(keys.BLOB_URL)
         if not said:
-            return self._data
+            return data
         url = said.decode() if isinstance(said, bytes) else str(said)
-        return self._data if url == redis_url else _client(url)
+        return data if url == redis_url else _client(url)
 
-    def _register(self, first_rows: int) -> None:
-        self._reserve = self._blobs.register_script(scripts.RESERVE)
-        self._post = self._data.register_script(scripts.POST)
-        self._heartbeat = self._data.register_script(scripts.HEARTBEAT)
-        register = self._data.register_script(scripts.REGISTER)
+    def _register(self, clients: _Clients, first_row: int) -> None:
         resume = self._settings.resume or self.registered
-        about = json.dumps({"first_row": first_rows, **_process(self._settings)})
-        config, tags = json.dumps(self._settings.described()), json.dumps(self._settings.tags)
+        described = self._settings.described()
+        about = {"first_row": first_row, "host": described["host"], "pid": described["pid"]}
         names = [self.run] if self.registered else _candidates(self._settings.run)
         for name in names:
-            run_keys = [keys.meta(name), keys.segments(name)]
-            args: list[str | int] = [self._segment, int(resume), about, name, config, tags]
-            if register(keys=run_keys, args=args) == b"ok":
-                self.run = name
-                self._data.zadd(keys.RUNS, {name: self._now_s()}, nx=not resume)
-                self.registered = True
+            answer = clients.register(
+                keys=[keys.meta(name), keys.segments(name)],
+                args=[
+                    self._segment,
+                    int(resume),
+                    json.dumps(about),
+                    name,
+                    json.dumps(described),
+                    json.dumps(self._settings.tags),
+                ],
+            )
+            if answer == b"ok":
+                seconds, microseconds = clients.data.time()
+                started_s = float(seconds) + float(microseconds) / 1e6
+                clients.data.zadd(keys.RUNS, {name: started_s}, nx=not resume)
+                self.run, self.registered = name, True
                 return
         raise LinkError(f"{MOST_SUFFIXES} runs are already called {self._settings.run!r}")
 
-    def _store_blob(self, blob_id: str, data: bytes) -> None:
-        used = self._reserve(
+    def _store_blob(self, clients: _Clients, kind: str, blob_id: str, data: bytes) -> None:
+        share = SAMPLES_SHARE if kind == "samples" else 1
+        used = clients.reserve(
             keys=[keys.outstanding(self.run), keys.outstanding_bytes(self.run)],
-            args=[blob_id, len(data), BLOB_TTL_S, self._settings.budget_bytes],
+            args=[blob_id, len(data), BLOB_TTL_S, int(self._settings.budget_bytes * share)],
         )
         if used[0] == 0:
             raise BudgetUsedError(f"{used[1]} bytes are not yet processed by a worker")
-        self._blobs.set(keys.blob(self.run, blob_id), data, ex=BLOB_TTL_S)
+        clients.blobs.set(keys.blob(self.run, blob_id), data, ex=BLOB_TTL_S)
 
     def _job(
         self, frame: Frame, blob_id: str, nbytes: int, last_row: int, last_step: int
@@ -196,16 +261,12 @@ class Link:
             "time": repr(float(max(times))),
         }
 
-    def _answer(self, answer: list[bytes]) -> Answer:
-        if answer[0] == b"unknown":
-            if self._data.get(keys.INSTANCE) == self._instance:
-                raise RunDeletedError(f"run {self.run!r} was deleted")
-            raise RunLostError(f"Redis no longer knows run {self.run!r}")
-        return Answer(int(answer[1]), tuple(json.loads(alert) for alert in answer[2:]))
-
-    def _now_s(self) -> float:
-        seconds, microseconds = self._data.time()
-        return float(seconds) + float(microseconds) / 1e6
+    def _check_known(self, clients: _Clients, answer: list[Any]) -> None:
+        if answer[0] != b"unknown":
+            return
+        if clients.data.get(keys.INSTANCE) == self._instance:
+            raise RunDeletedError(f"run {self.run!r} was deleted")
+        raise RunLostError(f"Redis no longer knows run {self.run!r}")
 
 
 def _client(url: str) -> "redis.Redis":
@@ -218,14 +279,12 @@ def _client(url: str) -> "redis.Redis":
             protocol=2,
         )
     except ValueError as error:
-        raise LinkError(f"the Redis URL is not usable: {error}") from error
+        # Its text may hold a part of the password.
+        raise LinkError(f"the Redis URL is not usable ({type(error).__name__})") from None
 
 
-def _candidates(name: str) -> "list[str]":
-    suffixes = ["", *(f"-{number}" for number in range(2, MOST_SUFFIXES))]
-    return [name[: keys.MAX_RUN_NAME - len(suffix)] + suffix for suffix in suffixes]
-
-
-def _process(settings: Settings) -> dict[str, Any]:
-    described = settings.described()
-    return {"host": described["host"], "pid": described["pid"]}
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    for number in range(2, MOST_SUFFIXES):
+        suffix = f"-{number}"
+        yield name[: keys.MAX_RUN_NAME - len(suffix)] + suffix

@@ -1,17 +1,20 @@
-"""What waits between the training thread and the sender: a queue with a byte budget."""
+"""What the two calls hand to the sender."""
 
-import threading
-from collections import Counter, deque
+import math
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from trainer_hooks.batches import Chunk
+from trainer_hooks.errors import HookError
+from trainer_hooks.landing import Landing
 from trainer_hooks.snapshot import Snapshot
 
+#: Steps are sent as 64-bit numbers and drawn by browsers, which count exactly up to here.
+MAX_STEP = 2**53 - 1
 #: What a push weighs in the queue beside its arrays, bytes: its objects, a generous estimate.
 PUSH_OVERHEAD_BYTES = 512
-#: Likewise each scalar.
-SCALAR_BYTES = 128
+#: Likewise each scalar, and each failure beside its text.
+SCALAR_BYTES, FAILURE_BYTES = 128, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +34,30 @@ class WeightsPush:
         moment: when.
         networks: snapshot per network, those that were due.
         calls: per network, the number of the call that took it; adjacent calls make an angle.
-        scalars: number, or 0-d tensor still on its device, by name.
+        scalars: number, or 0-d array still on its device, by name.
         failures: (metric, reason) of what could not be taken.
     """
 
     moment: Moment
     networks: dict[str, Snapshot] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
-    scalars: dict[str, Any] = field(default_factory=dict)
+    scalars: dict[str, float | Landing] = field(default_factory=dict)
     failures: tuple[tuple[str, str], ...] = ()
 
     @property
     def nbytes(self) -> int:
-        """Host bytes it holds while it waits."""
-        snapshots = sum(snapshot.nbytes for snapshot in self.networks.values())
-        return PUSH_OVERHEAD_BYTES + snapshots + SCALAR_BYTES * len(self.scalars)
+        """Bytes it holds while it waits."""
+        snapshots = sum(snapshot.values.nbytes for snapshot in self.networks.values())
+        texts = sum(FAILURE_BYTES + len(reason) for _, reason in self.failures)
+        return PUSH_OVERHEAD_BYTES + snapshots + SCALAR_BYTES * len(self.scalars) + texts
+
+    def land(self) -> None:
+        """Bring all of it to the host; waits for the device."""
+        for snapshot in self.networks.values():
+            snapshot.values.array()
+        for name, value in self.scalars.items():
+            if isinstance(value, Landing):
+                self.scalars[name] = float(value.array())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,109 +80,33 @@ class SamplesPush:
 
     @property
     def nbytes(self) -> int:
-        """Host bytes it holds while it waits."""
+        """Bytes it holds while it waits."""
         return PUSH_OVERHEAD_BYTES + (self.chunk.nbytes if self.chunk else 0)
 
-
-Push = TypeVar("Push", WeightsPush, SamplesPush)
-
-
-class Lane(Generic[Push]):
-    """Pushes of one kind in order, each with a running number that tells its age."""
-
-    def __init__(self) -> None:
-        self.waiting: deque[tuple[int, Push]] = deque()
-
-    @property
-    def oldest(self) -> float:
-        """Running number of the oldest push, infinite if there is none."""
-        return self.waiting[0][0] if self.waiting else float("inf")
+    def land(self) -> None:
+        """Bring all of it to the host; waits for the device."""
+        if self.chunk is not None:
+            self.chunk.land()
 
 
-class PushQueue:
-    """Bounded by bytes over both lanes; what does not fit drops the oldest, counted by reason.
+def moment_of(step: Any, epoch: Any, now_s: float) -> Moment:
+    """The checked moment of a push.
 
-    Its lock guards a few deque operations and is never held across input or output.
-
-    Args:
-        budget_bytes: most bytes that wait here.
+    Raises:
+        HookError: the step is no whole number from 0 to MAX_STEP, or the epoch is not finite.
     """
-
-    def __init__(self, budget_bytes: int) -> None:
-        self._budget_bytes = budget_bytes
-        self._lock = threading.Lock()
-        self._waiting_bytes = 0
-        self._number = 0
-        self._weights: Lane[WeightsPush] = Lane()
-        self._samples: Lane[SamplesPush] = Lane()
-        self.dropped: Counter[str] = Counter()
-        self.filled = threading.Event()
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes that wait now."""
-        return self._waiting_bytes
-
-    def fits(self, nbytes: int) -> bool:
-        """Whether `nbytes` more would fit without a drop."""
-        return self._waiting_bytes + nbytes <= self._budget_bytes
-
-    def put(self, push: WeightsPush | SamplesPush) -> None:
-        """Add a push; never waits."""
-        with self._lock:
-            self._number += 1
-            if isinstance(push, WeightsPush):
-                self._weights.waiting.append((self._number, push))
-            else:
-                self._samples.waiting.append((self._number, push))
-            self._waiting_bytes += push.nbytes
-            while self._waiting_bytes > self._budget_bytes:
-                self._drop_oldest()
-        self.filled.set()
-
-    def take_weights(self, most_rows: int, most_bytes: int) -> list[WeightsPush]:
-        """The oldest weights pushes, at least one if any waits."""
-        taken: list[WeightsPush] = []
-        size = 0
-        with self._lock:
-            waiting = self._weights.waiting
-            while waiting and len(taken) < most_rows:
-                size += waiting[0][1].nbytes
-                if taken and size > most_bytes:
-                    break
-                taken.append(waiting.popleft()[1])
-            self._waiting_bytes -= sum(push.nbytes for push in taken)
-        return taken
-
-    def take_samples(self) -> SamplesPush | None:
-        """The oldest sample push, or None."""
-        with self._lock:
-            if not self._samples.waiting:
-                return None
-            push = self._samples.waiting.popleft()[1]
-            self._waiting_bytes -= push.nbytes
-            return push
-
-    def count_dropped(self, reason: str, amount: int = 1) -> None:
-        """Count a loss."""
-        with self._lock:
-            self.dropped[reason] += amount
-
-    def clear(self, reason: str) -> None:
-        """Drop everything that waits."""
-        with self._lock:
-            while self._weights.waiting or self._samples.waiting:
-                self._drop_oldest(reason)
-
-    def empty(self) -> bool:
-        """Whether nothing waits."""
-        return not self._weights.waiting and not self._samples.waiting
-
-    def _drop_oldest(self, reason: str = "budget") -> None:
-        if self._weights.oldest < self._samples.oldest:
-            push: WeightsPush | SamplesPush = self._weights.waiting.popleft()[1]
-            self.dropped[f"{reason}.weights"] += 1
-        else:
-            push = self._samples.waiting.popleft()[1]
-            self.dropped[f"{reason}.samples"] += push.chunk.samples if push.chunk else 0
-        self._waiting_bytes -= push.nbytes
+    try:
+        whole = int(step)
+        if whole != step or not 0 <= whole <= MAX_STEP:
+            raise ValueError(step)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise HookError(
+            f"step is {step!r}; expected a whole number from 0 to {MAX_STEP}"
+        ) from error
+    try:
+        when = None if epoch is None else float(epoch)
+    except (TypeError, ValueError, OverflowError):
+        when = math.nan
+    if when is not None and not math.isfinite(when):
+        raise HookError(f"epoch is {epoch!r}; expected a finite number or None")
+    return Moment(whole, when, now_s)

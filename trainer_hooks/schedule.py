@@ -76,10 +76,10 @@ class SampleSchedule:
         self._last_end_s = -math.inf
         self._cost_s = 0.0
 
-    def due(self, step: int, epoch: float | None, now_s: float, *, worker_busy: bool) -> bool:
-        """Whether a batch starts at this call; `worker_busy`: the last one is not evaluated yet."""
+    def due(self, step: int, epoch: float | None, now_s: float, *, busy: bool) -> bool:
+        """Whether a batch starts at this call; `busy`: the last one is not evaluated yet."""
         if self._every == "auto":
-            return not worker_busy and now_s - self._last_end_s >= self._cost_s / SAMPLING_SHARE
+            return not busy and now_s - self._last_end_s >= self._cost_s / SAMPLING_SHARE
         if self._every == "epoch":
             return epoch is not None and (
                 self._last_epoch is None or math.floor(epoch) != math.floor(self._last_epoch)

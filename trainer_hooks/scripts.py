@@ -51,16 +51,17 @@ return {'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0'}
 
 #: Say that the trainer lives (or that it ended) and what it lost; ask what it should know.
 #: KEYS segments, meta, alerts, rows · ARGV segment, drops JSON, networks JSON, finished (0/1)
-#: Returns {'ok' or 'unknown', sample batches done, alerts...}.
+#: Returns {'ok' or 'unknown', sample batches done, {alert...}}.
 HEARTBEAT = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {'unknown'} end
 local clock = redis.call('TIME')
 local now = clock[1] .. '.' .. string.format('%06d', clock[2])
-redis.call('HSET', KEYS[2], 'heartbeat', now, 'drops:' .. ARGV[1], ARGV[2], 'networks', ARGV[3])
+redis.call('HSET', KEYS[2], 'heartbeat', now, 'drops:' .. ARGV[1], ARGV[2])
+if ARGV[3] ~= '{}' then redis.call('HSET', KEYS[2], 'networks', ARGV[3]) end
 if redis.call('HGET', KEYS[2], 'segment') == ARGV[1] then
   if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'finished', now)
   else redis.call('HDEL', KEYS[2], 'finished') end
 end
 return {'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0',
-  unpack(redis.call('HVALS', KEYS[3]))}
+  redis.call('HVALS', KEYS[3])}
 """

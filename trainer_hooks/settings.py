@@ -4,17 +4,19 @@ import json
 import os
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from trainer_hooks.errors import SettingError
 from trainer_hooks.keys import check_run
 
 #: Host bytes the hooks may hold (contract: 256 MiB).
 BUDGET_BYTES = 256 * 2**20
-#: Smallest budget that holds one snapshot or sample chunk of a usual network, bytes.
-MIN_BUDGET_BYTES = 2**20
+#: Smallest budget that holds the projections of two networks and a chunk of samples on their way.
+MIN_BUDGET_BYTES = 8 * 2**20
 #: Samples of one batch (paper: about 2000).
 SAMPLES = 2000
 #: Seconds that leaving the process may take to flush (contract).
@@ -23,6 +25,10 @@ FLUSH_TIMEOUT_S = 10.0
 MAX_OVERHEAD = 0.02
 MODES = ("background", "disabled")
 FORMS = ("auto", "full", "sketch")
+#: What a Redis URL begins with.
+SCHEMES = ("redis", "rediss", "unix")
+#: Spellings of a switch in the environment.
+SWITCHES = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,11 @@ class Settings:
 
 def default_run() -> str:
     """Host, date and process: a run name where none was given."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    return f"{socket.gethostname()[:64]}-{stamp}-{os.getpid()}"
+    host = "".join(c if c.isprintable() and c != "/" else "-" for c in socket.gethostname()[:64])
+    return f"{host}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
-def read_settings(**given: Any) -> Settings:
+def read_settings(environment: Mapping[str, str] = os.environ, /, **given: Any) -> Settings:
     """Settings from the arguments of `start` (None: not given), `SQD_` variables and defaults.
 
     Raises:
@@ -77,28 +83,28 @@ def read_settings(**given: Any) -> Settings:
 
     def pick(name: str, default: Any) -> Any:
         value = given.get(name)
-        return os.environ.get(f"SQD_{name.upper()}", default) if value is None else value
+        return environment.get(f"SQD_{name.upper()}", default) if value is None else value
 
     return Settings(
         run=check_run(pick("run", None) or default_run()),
-        redis_url=pick("redis_url", None),
-        blob_url=pick("blob_url", None),
-        home=Path(pick("home", None) or Path.home() / ".sqd").expanduser(),
+        redis_url=_url("redis_url", pick("redis_url", None)),
+        blob_url=_url("blob_url", pick("blob_url", None)),
+        home=Path(os.path.expanduser(pick("home", None) or "~/.sqd")),  # noqa: PTH111
         weights=_choice("weights", pick("weights", "auto"), FORMS),
         weights_every=_whole("weights_every", pick("weights_every", 1)),
         samples=_whole("samples", pick("samples", SAMPLES)),
         samples_every=_samples_every(pick("samples_every", "auto")),
-        metrics=tuple(given["metrics"]) if given.get("metrics") is not None else None,
-        resume=bool(given.get("resume", False)),
+        metrics=_words("metrics", pick("metrics", None)),
+        resume=_switch("resume", pick("resume", False)),
         mode=_choice("mode", pick("mode", "background"), MODES),
         max_overhead=_number("max_overhead", pick("max_overhead", MAX_OVERHEAD), 1e-6, 1.0),
         budget_bytes=_whole("budget_bytes", pick("budget_bytes", BUDGET_BYTES), MIN_BUDGET_BYTES),
         flush_timeout_s=_number(
             "flush_timeout_s", pick("flush_timeout_s", FLUSH_TIMEOUT_S), 0.0, 3600.0
         ),
-        strict=bool(given.get("strict", False)),
+        strict=_switch("strict", pick("strict", False)),
         config=_json_object(given.get("config")),
-        tags=tuple(str(tag) for tag in given.get("tags", ())),
+        tags=_words("tags", pick("tags", ())) or (),
     )
 
 
@@ -122,10 +128,41 @@ def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
+def _url(name: str, value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in SCHEMES and (parts.port is None or parts.port > 0)
+    except (AttributeError, TypeError, ValueError):
+        usable = False
+    if not usable:
+        # The value itself stays out of the message: it may hold a password.
+        raise SettingError(f"{name} is no Redis URL; expected redis://[:password@]host[:port][/db]")
+    return str(value)
+
+
+def _words(name: str, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise SettingError(f"{name} is {value!r}; expected a list of words")
+    return tuple(str(word) for word in value)
+
+
+def _switch(name: str, value: Any) -> bool:
+    switched = value if isinstance(value, bool) else SWITCHES.get(str(value).lower())
+    if switched is None:
+        raise SettingError(f"{name} is {value!r}; allowed are {', '.join(SWITCHES)}")
+    return switched
+
+
 def _whole(name: str, value: Any, least: int = 1) -> int:
     try:
         number = int(value)
-        if isinstance(value, float) and number != value:
+        if isinstance(value, bool) or (isinstance(value, float) and number != value):
             raise ValueError(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise SettingError(f"{name} is {value!r}; expected a whole number") from error

@@ -29,8 +29,21 @@ MAX_TENSORS = 4096
 MAX_RANK = 6
 #: Bytes of the length that precedes the header.
 LENGTH_BYTES = 8
-#: The dtypes that frames hold, by their safetensors names, with their sizes in bytes.
-ITEM_BYTES = {"U8": 1, "I32": 4, "I64": 8, "F32": 4, "F64": 8}
+#: Kinds of pairs of snapshots: adjacent pushes; last pushes of consecutive epochs.
+STEP_PAIR, EPOCH_PAIR = 0, 1
+#: Columns of the pair table: earlier and later snapshot, row, kind, lag in steps.
+PAIR_COLUMNS = 5
+#: The dtypes that frames hold: safetensors' names and sizes in bytes, by NumPy's names.
+DTYPES = {
+    "uint8": ("U8", 1),
+    "int32": ("I32", 4),
+    "int64": ("I64", 8),
+    "float32": ("F32", 4),
+    "float64": ("F64", 8),
+}
+ITEM_BYTES = dict(DTYPES.values())
+#: Characters of foreign text that a message repeats.
+QUOTED = 80
 
 Kind = Literal["weights", "samples"]
 
@@ -54,10 +67,18 @@ def encode(frame: Frame) -> bytes:
     """Bytes of a frame.
 
     Raises:
-        WireError: the frame is larger than MAX_FRAME_BYTES or holds a dtype that frames do not.
+        WireError: the frame is larger than MAX_FRAME_BYTES, holds a dtype that frames do not, or
+            its header is no JSON.
     """
-    text = json.dumps({"version": VERSION, "kind": frame.kind, **frame.header}, sort_keys=True)
-    tensors = {name: np.ascontiguousarray(array) for name, array in frame.tensors.items()}
+    ours = {**frame.header, "version": VERSION, "kind": frame.kind}
+    try:
+        text = json.dumps(ours, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise WireError(f"a frame's header cannot be written as JSON: {error}") from error
+    tensors = {name: np.asarray(array, order="C") for name, array in frame.tensors.items()}
+    for name, array in tensors.items():
+        if array.dtype.name not in DTYPES:
+            raise WireError(f"tensor {name!r} has dtype {array.dtype}; allowed are {[*DTYPES]}")
     size = sum(array.nbytes for array in tensors.values()) + len(text)
     if size > MAX_FRAME_BYTES:
         raise WireError(f"a frame of {size} bytes is over the limit of {MAX_FRAME_BYTES}")
@@ -78,7 +99,7 @@ def decode(data: bytes) -> Frame:
     ours = _own_header(header)
     try:
         tensors = load(data)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise WireError(f"not a valid safetensors frame: {error}") from error
     return Frame(ours.pop("kind"), ours, tensors)
 
@@ -98,12 +119,24 @@ def _read_header(data: bytes) -> dict[str, Any]:
 
 def _json_object(text: bytes | str, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise WireError(f"{what} is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise WireError(f"{what} is no JSON object")
     return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a name given twice, each reader might believe another half.
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name is given twice in one object")
+    return value
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
 
 
 def _own_header(header: dict[str, Any]) -> dict[str, Any]:
@@ -113,10 +146,10 @@ def _own_header(header: dict[str, Any]) -> dict[str, Any]:
         raise WireError("frame has no sqd header")
     ours = _json_object(text, "sqd header")
     version = ours.pop("version", None)
-    if version != VERSION:
-        raise WireError(f"frame has version {version!r}; this program reads version {VERSION}")
+    if type(version) is not int or version != VERSION:  # true == 1 in Python
+        raise WireError(f"frame has version {_quoted(version)}; this program reads {VERSION}")
     if ours.get("kind") not in ("weights", "samples"):
-        raise WireError(f"frame has unknown kind {ours.get('kind')!r}")
+        raise WireError(f"frame has unknown kind {_quoted(ours.get('kind'))}")
     return ours
 
 
@@ -132,12 +165,14 @@ def _check_layout(header: dict[str, Any], total_bytes: int) -> None:
 def _tensor_bytes(name: str, entry: Any) -> int:
     dtype = entry.get("dtype") if isinstance(entry, dict) else None
     if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
-        raise WireError(f"tensor {name!r} has dtype {dtype!r}; allowed are {sorted(ITEM_BYTES)}")
+        raise WireError(f"{_quoted(name)} has dtype {_quoted(dtype)}; allowed: {[*ITEM_BYTES]}")
     shape = entry.get("shape")
     if not isinstance(shape, list) or len(shape) > MAX_RANK:
-        raise WireError(f"tensor {name!r} has shape {shape!r}; at most {MAX_RANK} dimensions")
-    if any(type(size) is not int or size < 0 for size in shape):
-        raise WireError(
-            f"tensor {name!r} has shape {shape!r}: sizes must be whole and not negative"
-        )
+        raise WireError(f"{_quoted(name)} has no shape of at most {MAX_RANK} dimensions")
+    if any(type(size) is not int or not 0 <= size <= MAX_FRAME_BYTES for size in shape):
+        raise WireError(f"{_quoted(name)} has sizes that are not whole, 0 to {MAX_FRAME_BYTES}")
     return math.prod(shape) * ITEM_BYTES[dtype]
+
+
+def _quoted(foreign: object) -> str:
+    return repr(foreign)[:QUOTED]

@@ -1,0 +1,124 @@
+"""Networks of a push: which snapshots are due, and why some cannot be taken."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainer_hooks.complaints import Complaints
+from trainer_hooks.errors import BadNameError, NetworkError, message_of
+from trainer_hooks.keys import MAX_RUN_NAME, check_name
+from trainer_hooks.schedule import WeightSchedule
+from trainer_hooks.settings import Settings
+from trainer_hooks.snapshot import Snapshot, Snapshots
+
+#: Networks of one push: two tensors each, they fit into a frame (wire.MAX_TENSORS).
+MOST_NETWORKS = 64
+#: Copies of a push's snapshots on the way to Redis: the newest and the last of an epoch are kept,
+#: a frame joins up to three, and is there as arrays and as bytes.
+SNAPSHOT_COPIES = 8
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one push holds of networks; see `trainer_hooks.pushes.WeightsPush`."""
+
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the snapshots."""
+        return sum(snapshot.values.nbytes for snapshot in self.snapshots.values())
+
+
+class Networks:
+    """Takes the networks of one run's pushes.
+
+    Args:
+        settings: of the run.
+        complaints: where errors go.
+    """
+
+    def __init__(self, settings: Settings, complaints: Complaints) -> None:
+        self._settings = settings
+        self._complaints = complaints
+        self._snapshots = Snapshots(settings.weights, settings.budget_bytes)
+        self._schedules: dict[str, WeightSchedule] = {}
+        self._calls: dict[str, int] = {}
+
+    def take(self, named: Mapping[str, object], *, problems: Mapping[str, str]) -> Taken:
+        """Snapshots of the networks that are due.
+
+        Args:
+            named: networks by name.
+            problems: why networks of some names cannot be taken, known before.
+        """
+        taken = Taken()
+        for name, network in named.items():
+            try:
+                self._check(name, taken)
+            except BadNameError as error:
+                self._complaints.about(error, "a network is not kept")
+                continue
+            try:
+                if name in problems:
+                    raise NetworkError(problems[name])
+                self._take(name, network, taken)
+            except Exception as error:
+                self._complaints.about(error, f"S.{name} fails", "bad_network")
+                taken.failures.append((f"S.{name}", message_of(error)))
+        return taken
+
+    def _check(self, name: object, taken: Taken) -> None:
+        if name not in self._schedules:
+            checked = check_name(name, what="network name", longest=MAX_RUN_NAME)
+            if "/" in checked or checked.endswith("@epoch"):
+                raise BadNameError(
+                    f"network name {checked!r} must not hold '/' or end with '@epoch': "
+                    "S.<network>/<tensor> and S.<network>@epoch are metrics"
+                )
+            every, overhead = self._settings.weights_every, self._settings.max_overhead
+            self._schedules[checked] = WeightSchedule(every, overhead)
+        if len(taken.calls) + len(taken.failures) >= MOST_NETWORKS:
+            raise BadNameError(f"network {name!r} is one too many: {MOST_NETWORKS} fit into a push")
+
+    def _take(self, name: str, network: object, taken: Taken) -> None:
+        schedule = self._schedules[name]
+        self._calls[name] = self._calls.get(name, 0) + 1
+        started_s = time.perf_counter()
+        if not schedule.due(started_s):
+            return
+        snapshot = self._snapshots.take(name, network)
+        nbytes = taken.nbytes + snapshot.values.nbytes
+        budget_bytes = self._settings.budget_bytes
+        if nbytes * SNAPSHOT_COPIES > budget_bytes:
+            raise NetworkError(
+                f"network {name!r} takes {snapshot.values.nbytes} bytes a snapshot; budget_bytes = "
+                f"{budget_bytes} holds {budget_bytes // SNAPSHOT_COPIES} for all networks of a "
+                "push: raise it, or push weights='sketch'"
+            )
+        taken.snapshots[name] = snapshot
+        taken.calls[name] = self._calls[name]
+        schedule.took(time.perf_counter() - started_s)
+
+
+def gathered(
+    networks: Any, more: Mapping[str, object], shard: Any
+) -> tuple[dict[str, object], dict[str, str]]:
+    """Networks by name from both ways to give them, and problems by name.
+
+    Raises:
+        NetworkError: `networks` is no mapping.
+    """
+    if networks is not None and not isinstance(networks, Mapping):
+        raise NetworkError(
+            f"networks must be a mapping of names to networks, not a {type(networks).__name__}; "
+            "for one network write push_weights(step, G=netG)"
+        )
+    named = {**(networks or {}), **more}
+    if shard is not None and tuple(shard) != (0, 1):
+        return named, dict.fromkeys(named, f"shard={shard!r}: shards are not supported yet")
+    twice = (networks or {}).keys() & more.keys()
+    return named, {name: f"network {name!r} is given twice in one push" for name in twice}

@@ -1,0 +1,79 @@
+"""Scalars of a push: which names are free, and their values without waiting for a device."""
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from trainer_hooks.collective import sharded_kind
+from trainer_hooks.complaints import Complaints
+from trainer_hooks.errors import HookError
+from trainer_hooks.keys import MAX_METRIC_NAME, check_name
+from trainer_hooks.landing import Landing, launch
+
+#: Names that the monitor's own metrics have (contract).
+OWN_METRIC = re.compile(r"(Q|D|[SQD]\..*)\Z", re.DOTALL)
+#: Scalars of one push: two tensors each, they fit into a frame (wire.MAX_TENSORS).
+MOST_SCALARS = 1000
+#: Names remembered, so that each is checked once and not at every step.
+MOST_NAMES = 10_000
+
+
+class Scalars:
+    """Reads the scalars of one run's pushes.
+
+    Args:
+        complaints: where bad ones go.
+    """
+
+    def __init__(self, complaints: Complaints) -> None:
+        self._complaints = complaints
+        self._kept_names: dict[object, str] = {}
+
+    def read(self, scalars: Mapping[str, Any]) -> dict[str, float | Landing]:
+        """Values by the names they are kept under; bad ones are counted and left out."""
+        values: dict[str, float | Landing] = {}
+        for name, value in scalars.items():
+            try:
+                kept = self._kept_names.get(name) or self._kept_name(name)
+                if kept in values or len(values) >= MOST_SCALARS:
+                    raise HookError(f"given twice, or more than {MOST_SCALARS} in one push")
+                values[kept] = _number(value)
+            except Exception as error:
+                self._complaints.about(error, f"scalar {name!r} is not kept", "bad_scalar")
+        return values
+
+    def _kept_name(self, name: str) -> str:
+        kept = check_name(name, what="scalar name", longest=MAX_METRIC_NAME)
+        if OWN_METRIC.match(name):
+            kept = f"scalar.{name}"
+            self._complaints.say(
+                f"name {name}", f"scalar {name!r} has a metric's name; it is kept as {kept!r}"
+            )
+        if len(self._kept_names) < MOST_NAMES:
+            self._kept_names[name] = kept
+        return kept
+
+
+def _number(value: Any) -> float | Landing:
+    """A float, or a copy on its device that the sender reads, so that nothing waits here."""
+    if isinstance(value, float | int):
+        return float(value)
+    if sharded_kind(value):
+        raise HookError("it is spread over ranks; push this rank's local value")
+    if hasattr(value, "detach"):
+        return _tensor_number(value.detach())
+    # NumPy's arrays of one number warn when float() is asked; item() takes exactly those.
+    return float(value.item() if hasattr(value, "item") else value)
+
+
+def _tensor_number(tensor: Any) -> float | Landing:
+    if tensor.numel() != 1:
+        raise HookError(f"expected one number, got shape {tuple(tensor.shape)}")
+    if tensor.device.type == "cpu":
+        return float(tensor.item())
+    torch = sys.modules["torch"]
+    # Apple's devices know no float64.
+    wide = torch.float32 if tensor.device.type == "mps" else torch.float64
+    with torch.no_grad():
+        return launch(tensor.reshape(()).to(wide, copy=True), torch)
