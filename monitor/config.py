@@ -3,12 +3,14 @@
 The only module of `monitor` that reads the environment.
 """
 
+import ipaddress
 import json
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,23 +22,28 @@ from monitor.errors import SettingsError
 
 #: Looked for in the working directory, then in the home.
 CONFIG_FILE = "sqd.toml"
+PREFIX = "SQD_"
+DEFAULT_HOME = Path("~/.sqd")
 
 
 class Settings(BaseSettings):
     """Options that several commands share (contract, "Command line")."""
 
-    model_config = SettingsConfigDict(env_prefix="SQD_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
 
-    redis_url: SecretStr | None = Field(None, description="Redis of the series, jobs and alerts")
-    blob_url: SecretStr | None = Field(None, description="Redis of the frames; default the same")
-    host: str = Field("127.0.0.1", description="address the server binds to")
-    port: int = Field(8000, ge=0, le=65535, description="port of the server; 0 takes a free one")
-    home: Path = Field(Path("~/.sqd"), description="data, models and the endpoint file")
-    device: str = Field("auto", description="auto, cpu or cuda:N")
-    quality: str = Field("faces", description="what computes Q")
-    embedder: str = Field("", description="faces100, an ONNX file or an insightface pack")
-    reference: str = Field("", description="faces100, a file or a set in HOME/references")
-    token: SecretStr | None = Field(None, description="needed to listen beyond loopback")
+    redis_url: SecretStr | None = Field(None, description="Redis of the series, jobs and alerts.")
+    blob_url: SecretStr | None = Field(None, description="Redis of the frames; else the same.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    home: Path = Field(DEFAULT_HOME, description="Data, reference sets and the endpoint file.")
+    device: str = Field("auto", description="auto, cpu or cuda:N.")
+    quality: Literal["faces"] = Field("faces", description="What computes Q.")
+    embedder: str = Field("", description="faces100, an ONNX file or an insightface pack.")
+    reference: str = Field("", description="faces100, a file or a set in HOME/references.")
+    token: SecretStr | None = Field(None, description="Needed to listen beyond loopback.")
+    verbose: bool = Field(False, description="Log more.")
 
     @classmethod
     def settings_customise_sources(
@@ -48,16 +55,28 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags, environment, file: the first that knows a setting wins."""
-        toml = TomlConfigSettingsSource(settings_cls, _config_file())
+        toml = TomlConfigSettingsSource(settings_cls, _config_file(init_settings().get("home")))
         return init_settings, env_settings, toml
+
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            raise ValueError("expected auto, cpu or cuda:N")
+        return device
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def found_redis(self) -> tuple[str, str | None]:
         """URLs of the durable and the volatile Redis: told, else of a running `sqd up`.
+
+        The second is None where the durable Redis knows it itself.
 
         Raises:
             SettingsError: nobody says where Redis is.
@@ -67,36 +86,59 @@ class Settings(BaseSettings):
             return self.redis_url.get_secret_value(), blob_url
         path = self.home / "endpoint"
         try:
-            endpoint = json.loads(path.read_text())
-            return str(endpoint["redis_url"]), str(endpoint["blob_url"])
+            return str(json.loads(path.read_text())["redis_url"]), None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SettingsError(
                 f"no Redis is known: start `sqd up`, or give --redis-url or SQD_REDIS_URL "
                 f"(looked for {path})"
             ) from error
 
+    def environment(self) -> dict[str, str]:
+        """These settings as variables, for children; arguments could be read by everybody."""
+        return {
+            PREFIX + name.upper(): value.get_secret_value()
+            if isinstance(value, SecretStr)
+            else str(value)
+            for name, value in self
+            if value is not None
+        }
+
 
 def load_settings(**flags: Any) -> Settings:
     """Settings from all sources; flags that are None were not given.
 
     Raises:
-        SettingsError: a value is out of bounds; names the setting, the value and the bound.
+        SettingsError: a value is out of bounds; names the setting, where it is set, and the bound.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
-        raise SettingsError(f"{name} is {first['input']!r}: {first['msg'].lower()}") from error
+        raise SettingsError(_complaint(name, first["msg"], given)) from error
     except ValueError as error:
-        raise SettingsError(f"{_config_file()} cannot be read: {error}") from error
-    return settings.model_copy(update={"home": settings.home.expanduser()})
+        raise SettingsError(f"{_config_file(given.get('home'))} cannot be read: {error}") from error
+    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
 
 
-def _config_file() -> Path | None:
-    home = Path(os.environ.get("SQD_HOME", "~/.sqd")).expanduser()
-    for folder in (Path(), home):
+def _complaint(name: str, message: str, given: dict[str, Any]) -> str:
+    """One sentence on a bad setting. Its value may be a secret in the wrong place: not shown."""
+    if name in given:
+        source = f"--{name.replace('_', '-')}"
+    elif PREFIX + name.upper() in os.environ:
+        source = PREFIX + name.upper()
+    else:
+        source = f"{name} in {_config_file(given.get('home'))}"
+    if name not in Settings.model_fields:
+        return f"{source} is no setting; there are {', '.join(Settings.model_fields)}"
+    said = message.removeprefix("Value error, ")
+    return f"{source} is not usable: {said[0].lower()}{said[1:]}"
+
+
+def _config_file(home: Path | None) -> Path | None:
+    own = Path(home or os.environ.get(f"{PREFIX}HOME") or DEFAULT_HOME).expanduser()
+    for folder in (Path(), own):
         if (folder / CONFIG_FILE).is_file():
             return folder / CONFIG_FILE
     return None

@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import IO
 
 #: prctl option: signal this process when its parent dies (Linux).
 PR_SET_PDEATHSIG = 1
-#: A child that ignores SIGTERM for this long is killed, seconds. Ctrl-C must take at most five.
+#: Children that ignore SIGTERM for this long are killed, seconds. Ctrl-C must take at most five.
 TERMINATE_TIMEOUT_S = 2.5
 
 
@@ -20,8 +21,18 @@ def start_child(
     stdin: int | None = subprocess.DEVNULL,
     output: IO[bytes] | int | None = None,
     environment: dict[str, str] | None = None,
+    keep_open: Sequence[int] = (),
 ) -> "subprocess.Popen[bytes]":
-    """Start a child in a session of its own (Ctrl-C reaches only us) that dies with its parent."""
+    """Start a child in a session of its own (Ctrl-C reaches only us) that dies with its parent.
+
+    On Linux its parent is the calling *thread*: call it from one that lives as long as the child.
+
+    Args:
+        command: program and arguments.
+        stdin, output: as in `subprocess`; standard error goes where standard output goes.
+        environment: variables to add.
+        keep_open: file descriptors that it inherits.
+    """
     return subprocess.Popen(
         command,
         stdin=stdin,
@@ -29,22 +40,32 @@ def start_child(
         stderr=output,
         env={**os.environ, **(environment or {})},
         start_new_session=True,
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        preexec_fn=_dying_with(os.getpid()) if sys.platform == "linux" else None,
+        pass_fds=keep_open,
     )
 
 
 def stop_children(children: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """Ask all to end, then make them."""
+    """Ask all to end, and after TERMINATE_TIMEOUT_S make them."""
     for child in children:
         if child.poll() is None:
             child.terminate()
+    give_up_s = time.monotonic() + TERMINATE_TIMEOUT_S
     for child in children:
         try:
-            child.wait(TERMINATE_TIMEOUT_S)
+            child.wait(max(0.0, give_up_s - time.monotonic()))
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _dying_with(parent: int) -> Callable[[], None]:
+    """What a child does first. The library is loaded here: after a fork, only calls are safe."""
+    prctl = ctypes.CDLL(None).prctl
+
+    def set_up() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # It died before we asked to be told.
+            os._exit(1)
+
+    return set_up

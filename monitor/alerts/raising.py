@@ -23,11 +23,14 @@ def turning_alert(run: str, turning: TurningPoint, time: float) -> Alert:
     )
 
 
-def lost_alert(run: str, last_step: int | None, time: float) -> Alert:
-    """The alert of a trainer that stopped giving signs of life after `last_step`."""
+def lost_alert(run: str, last_step: int | None, heartbeat_s: float) -> Alert:
+    """The alert of a trainer whose last sign of life, after `last_step`, was at `heartbeat_s`.
+
+    That moment is the onset: however late it is noticed, and by whom, it is one loss.
+    """
     where = "before its first step" if last_step is None else f"after step {last_step:,}"
     return Alert(
-        id=alert_id(run, "trainer_lost", last_step),
+        id=alert_id(run, "trainer_lost", heartbeat_s),
         run=run,
         kind="trainer_lost",
         step=last_step,
@@ -35,11 +38,11 @@ def lost_alert(run: str, last_step: int | None, time: float) -> Alert:
         metrics=(),
         severity="critical",
         message=f"Trainer lost: no sign of life {where}.",
-        time=time,
+        time=heartbeat_s,
     )
 
 
-def alert_id(run: str, kind: str, onset: int | None) -> str:
-    """Equal for equal run, kind and onset: raising an alert again changes nothing."""
+def alert_id(run: str, kind: str, onset: float) -> str:
+    """Equal for equal run, kind and onset (step or time): raising it again changes nothing."""
     text = f"{run}\0{kind}\0{onset}"
     return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]

@@ -1,18 +1,18 @@
 """The command line: one file a command, errors as one clear line."""
 
-import os
+import signal
 import sys
-
-# Before NumPy is imported. The worker's sums are short: OpenBLAS threads that spin for each other
-# on busy cores made an angle nine times slower (73 instead of 8 ms), and they take the training's
-# cores.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import typer
 
 from monitor.cli import demo, doctor, export, reference, replay, runs, server, up, worker
 from monitor.errors import MonitorError
 from trainer_hooks.errors import HookError
+
+#: What a shell expects of a program that was interrupted.
+INTERRUPTED = 130
+#: typer's own error of bad usage, wherever it keeps it.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="sqd",
@@ -29,13 +29,29 @@ app.add_typer(reference.app, name="reference", help=reference.__doc__)
 
 def main() -> None:
     """Run `sqd`: exit 0 on success, 1 on failure, 2 on bad usage."""
+    # `kill` and container engines send it; what is running is stopped as by Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except (MonitorError, HookError) as error:
-        print(f"sqd: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        _end(f"sqd: {error}", 1)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    except UsageError as error:
+        _end(_one_line(error), 2)
+
+
+def _one_line(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "sqd"
+    said: str = getattr(error, "format_message", error.__str__)()
+    said = said.strip().removesuffix(".") or "no command is given"
+    return f"{command}: {said} (see `{command} --help`)"
+
+
+def _end(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
 
 
 __all__ = ["app", "main"]

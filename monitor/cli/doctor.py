@@ -1,6 +1,7 @@
 """Check this machine: Python packages, devices, Redis, models; say what to do about each."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -8,21 +9,25 @@ from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from monitor.cli.options import AsJson, Home, RedisUrl
-from monitor.config import Settings, load_settings
+from monitor.cli.options import REDIS, AsJson, takes_settings
+from monitor.config import Settings
 from monitor.errors import MonitorError
-from monitor.store.connection import open_store
+from monitor.store.connection import masked, open_store
 from monitor.store.embedded import redis_server
 from monitor.store.workers import alive_workers
 
 NAME = "doctor"
+PACKAGES = ("numpy", "redis", "safetensors", "facenet-pytorch", "insightface", "fastapi", "plotly")
 #: The one command that repairs onnxruntime on a GPU: insightface pulls the CPU package in, which
 #: overwrites files of the GPU package.
 GPU_REPAIR = (
     "pip uninstall -y onnxruntime onnxruntime-gpu && "
     "pip install --no-deps --force-reinstall onnxruntime-gpu"
 )
+#: Room that a few long runs need, bytes.
+LEAST_FREE_BYTES = 10**9
 
 
 @dataclass(frozen=True)
@@ -34,47 +39,36 @@ class Finding:
     said: str
 
 
-def run(redis_url: RedisUrl = None, home: Home = None, json_: AsJson = False) -> None:
-    settings = load_settings(redis_url=redis_url, home=home)
-    checks: list[Callable[[Settings], Finding]] = [
-        _packages,
-        _torch,
-        _onnxruntime,
-        _redis_server,
-        _redis,
-        _disk,
-    ]
-    findings = [check(settings) for check in checks]
+@takes_settings(*REDIS)
+def run(settings: Settings, json_: AsJson = False) -> None:
+    findings = [check(settings) for check in CHECKS]
     if json_:
         print(json.dumps([asdict(finding) for finding in findings]))
     else:
         table = Table("", "what", "found", box=None)
         for finding in findings:
-            table.add_row(finding.state, finding.what, finding.said)
+            table.add_row(finding.state, finding.what, Text(finding.said))
         Console().print(table)
-    if any(finding.state == "bad" for finding in findings):
-        raise MonitorError("something above needs attention")
+    bad = [finding.what for finding in findings if finding.state == "bad"]
+    if bad:
+        raise MonitorError(f"these need attention: {', '.join(bad)}")
 
 
 def _packages(_: Settings) -> Finding:
-    names = ("numpy", "redis", "safetensors", "facenet-pytorch", "insightface", "fastapi", "plotly")
-    found, missing = [], []
-    for name in names:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            missing.append(name)
+    found = {name: _version(name) for name in PACKAGES}
+    missing = [name for name, number in found.items() if not number]
     if missing:
         said = f"missing: {', '.join(missing)}; pip install 'sqd-monitor[all]'"
         return Finding("packages", "bad", said)
-    return Finding("packages", "ok", ", ".join(found))
+    return Finding("packages", "ok", ", ".join(f"{name} {found[name]}" for name in found))
 
 
 def _torch(_: Settings) -> Finding:
     try:
         import torch
-    except ImportError:
-        return Finding("torch", "bad", "missing: pip install 'sqd-monitor[worker]'")
+    except ImportError as error:
+        said = f"cannot be imported ({error}): pip install 'sqd-monitor[worker]'"
+        return Finding("torch", "bad", said)
     if torch.cuda.is_available():
         said = f"torch {torch.__version__}, {torch.cuda.get_device_name(0)}"
         return Finding("torch", "ok", said)
@@ -82,20 +76,20 @@ def _torch(_: Settings) -> Finding:
 
 
 def _onnxruntime(_: Settings) -> Finding:
-    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
     if len(installed) == 2:
-        return Finding(
-            "onnxruntime", "bad", f"both packages overwrite each other; run: {GPU_REPAIR}"
-        )
+        said = f"both packages overwrite each other; run: {GPU_REPAIR}"
+        return Finding("onnxruntime", "bad", said)
     try:
+        import torch  # isort: skip  # First: it brings the CUDA libraries.
         import onnxruntime
-        import torch
     except ImportError as error:
         return Finding("onnxruntime", "bad", f"cannot be imported: {error}")
     providers = onnxruntime.get_available_providers()
     if torch.cuda.is_available() and "CUDAExecutionProvider" not in providers:
         return Finding("onnxruntime", "bad", f"a GPU, but no CUDA provider; run: {GPU_REPAIR}")
-    return Finding("onnxruntime", "ok", f"{installed[0]}: {', '.join(providers)}")
+    said = f"{', '.join(installed)} {onnxruntime.__version__}: {', '.join(providers)}"
+    return Finding("onnxruntime", "ok", said.strip())
 
 
 def _redis_server(_: Settings) -> Finding:
@@ -109,24 +103,36 @@ def _redis(settings: Settings) -> Finding:
     try:
         store = open_store(*settings.found_redis())
         store.ping()
+        workers = [f"{w['id']} on {w.get('device') or 'CPU'}" for w in alive_workers(store)]
     except MonitorError as error:
         return Finding("Redis", "note", str(error))
-    workers = [f"{worker['id']} on {worker.get('device')}" for worker in alive_workers(store)]
-    return Finding("Redis", "ok", f"reachable; workers: {', '.join(workers) or 'none'}")
+    said = f"{masked(store.redis_url)}; workers: {', '.join(workers) or 'none'}"
+    return Finding("Redis", "ok", said)
 
 
-def _disk(settings: Settings) -> Finding:
+def _home(settings: Settings) -> Finding:
     existing = settings.home
     while not existing.exists():
         existing = existing.parent
-    free_gb = shutil.disk_usage(existing).free / 1e9
-    state = "ok" if free_gb > 1 else "bad"
-    return Finding("disk", state, f"{free_gb:.0f} GB free for {settings.home}")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return Finding("home", "bad", f"{settings.home} cannot be written; choose --home")
+    free_bytes = shutil.disk_usage(existing).free
+    state = "ok" if free_bytes >= LEAST_FREE_BYTES else "bad"
+    return Finding("home", state, f"{settings.home}, {free_bytes / 1e9:.0f} GB free")
 
 
-def _is_installed(name: str) -> bool:
+def _version(name: str) -> str:
     try:
-        version(name)
+        return version(name)
     except PackageNotFoundError:
-        return False
-    return True
+        return ""
+
+
+CHECKS: tuple[Callable[[Settings], Finding], ...] = (
+    _packages,
+    _torch,
+    _onnxruntime,
+    _redis_server,
+    _redis,
+    _home,
+)

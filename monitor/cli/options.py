@@ -1,23 +1,63 @@
-"""Options that several commands share, and how errors are told."""
+"""Shared options: each is a field of `Settings`, and is spelt nowhere else."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-RedisUrl = Annotated[str | None, typer.Option(help="Redis of the series, jobs and alerts.")]
-BlobUrl = Annotated[str | None, typer.Option(help="Redis of the frames; default the same.")]
-Host = Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")]
-Port = Annotated[int | None, typer.Option(help="Port (default 8000; 0 takes a free one).")]
-Home = Annotated[Path | None, typer.Option(help="Data, models, endpoint (default ~/.sqd).")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda:N (default auto).")]
-Quality = Annotated[str | None, typer.Option(help="What computes Q (default faces).")]
-Embedder = Annotated[
-    str | None, typer.Option(help="faces100, an ONNX file or an insightface pack.")
-]
-Reference = Annotated[
-    str | None, typer.Option(help="faces100, a file or a set in HOME/references.")
-]
-Token = Annotated[str | None, typer.Option(help="Needed to listen beyond loopback.")]
+from monitor.config import Settings, load_settings
+from monitor.errors import SettingsError
+from monitor.logs import configure
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Log more.")]
+#: Options of every command that talks to Redis, and of those that start something.
+REDIS = ("redis_url", "home")
+WORKER = (*REDIS, "blob_url", "device", "quality", "embedder", "reference")
+SERVER = (*REDIS, "blob_url", "host", "port", "token")
+
+
+def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the shared options `names` and ``--verbose``.
+
+    Args:
+        names: fields of `Settings`. The command gets the settings as its first argument.
+    """
+    chosen = [name for name in Settings.model_fields if name in (*names, "verbose")]
+    shared = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name)
+        )
+        for name in chosen
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def wrapped(**given: Any) -> None:
+            try:
+                settings = load_settings(**{name: given.pop(name) for name in chosen})
+            except SettingsError as error:
+                raise typer.BadParameter(str(error)) from error
+            configure(verbose=settings.verbose)
+            command(settings, **given)
+
+        own = list(inspect.signature(command).parameters.values())[1:]
+        parameters = [*own, *shared]
+        # What typer reads; `settings` itself comes from no option.
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+        return wrapped
+
+    return decorate
+
+
+def _annotation(name: str) -> Any:
+    field = Settings.model_fields[name]
+    shown = f" (default {field.default})" if field.default else ""
+    told = f"{str(field.description).removesuffix('.')}{shown}."
+    if name == "verbose":
+        return Annotated[bool | None, typer.Option("--verbose", help=told)]
+    kind = {"port": int, "home": Path}.get(name, str)
+    return Annotated[kind | None, typer.Option(help=told)]

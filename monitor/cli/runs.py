@@ -5,9 +5,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from monitor.cli.options import AsJson, BlobUrl, Home, RedisUrl
-from monitor.config import load_settings
+from monitor.cli.options import REDIS, AsJson, takes_settings
+from monitor.config import Settings
+from monitor.store.blocks import is_tensor_metric
 from monitor.store.connection import open_store
 from monitor.store.runs import RunRecord, read_runs, run_ids
 
@@ -16,51 +18,58 @@ NAME = "runs"
 SHOWN = ("Q", "D")
 
 
-def run(
-    redis_url: RedisUrl = None, blob_url: BlobUrl = None, home: Home = None, json_: AsJson = False
-) -> None:
-    settings = load_settings(redis_url=redis_url, blob_url=blob_url, home=home)
+@takes_settings(*REDIS)
+def run(settings: Settings, json_: AsJson = False) -> None:
     store = open_store(*settings.found_redis())
     records = read_runs(store, run_ids(store))
     if json_:
         print(json.dumps([_plain(record) for record in records]))
         return
     table = Table("run", "status", "step", "S", *SHOWN, "alerts", box=None)
+    table.columns[0].overflow = "fold"  # A name is to be copied, not to be guessed.
     for record in records:
-        table.add_row(*_row(record))
+        # As text: a name may look like rich's markup.
+        table.add_row(*map(Text, _row(record)))
     Console().print(table if records else "no runs yet")
 
 
 def _plain(record: RunRecord) -> dict[str, Any]:
-    latest = {name: point for name, point in record.latest.items() if "/" not in name}
     return {
         "id": record.id,
         "status": record.status,
         "started": record.started,
-        "last_step": last_step(record),
-        "latest": latest,
+        "last_step": _last_step(record),
+        "latest": {
+            name: point for name, point in record.latest.items() if not is_tensor_metric(name)
+        },
         "alerts": len(record.alerts),
     }
 
 
-def last_step(record: RunRecord) -> int | None:
+def _last_step(record: RunRecord) -> int | None:
     """Step of the newest row that is stored."""
-    return max(record.done_steps.values(), default=None)
+    steps = [s.last_step for s in record.segments if s.last_step is not None]
+    return steps[-1] if steps else None
 
 
 def _row(record: RunRecord) -> list[str]:
     angles = {
         name[2:]: point["value"]
         for name, point in record.latest.items()
-        if name.startswith("S.") and "/" not in name and "@" not in name and point["value"]
+        if name.startswith("S.") and not is_tensor_metric(name) and "@" not in name
     }
     shown = [record.latest.get(metric, {}).get("value") for metric in SHOWN]
-    step = last_step(record)
+    step = _last_step(record)
     return [
         record.id,
         record.status,
         "–" if step is None else f"{step:,}",
-        ", ".join(f"{name} {value:.2g}" for name, value in sorted(angles.items())) or "–",
-        *("–" if value is None else f"{value:.3f}" for value in shown),
+        ", ".join(f"{name} {_number(value, '.2g')}" for name, value in sorted(angles.items()))
+        or "–",
+        *(_number(value, ".3f") for value in shown),
         str(len(record.alerts)),
     ]
+
+
+def _number(value: float | None, shape: str) -> str:
+    return "–" if value is None else format(value, shape)

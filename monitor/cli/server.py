@@ -1,15 +1,15 @@
 """Run the server: REST, live events, the dashboard, and the watch for turning points."""
 
+import contextlib
 import logging
 import socket
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from monitor.cli.options import BlobUrl, Home, Host, Port, RedisUrl, Token, Verbose
-from monitor.config import Settings, load_settings
-from monitor.errors import SettingsError
-from monitor.logs import configure
+from monitor.cli.options import SERVER, takes_settings
+from monitor.config import Settings
+from monitor.errors import MonitorError
 from monitor.store.connection import Store, open_store
 
 if TYPE_CHECKING:
@@ -20,45 +20,34 @@ NAME = "server"
 WATCH_STOP_S = 1
 
 
-def run(
-    redis_url: RedisUrl = None,
-    blob_url: BlobUrl = None,
-    host: Host = None,
-    port: Port = None,
-    home: Home = None,
-    token: Token = None,
-    verbose: Verbose = False,
-) -> None:
-    configure(verbose=verbose)
-    settings = load_settings(
-        redis_url=redis_url, blob_url=blob_url, host=host, port=port, home=home, token=token
-    )
-    listener = listen(settings)
-    print(f"dashboard: {address(listener)}", flush=True)
-    serve(settings, open_store(*settings.found_redis()), listener)
+@takes_settings(*SERVER)
+def run(settings: Settings) -> None:
+    with contextlib.closing(listen(settings)) as listener:
+        store = open_store(*settings.found_redis())
+        print(f"dashboard: {address(listener)}", flush=True)
+        serve(settings, store, listener)
 
 
 def listen(settings: Settings) -> socket.socket:
-    """A listening socket.
+    """A listening socket; connections wait until there is a server.
 
     Raises:
-        SettingsError: the port is taken, or the address is open to others and there is no token.
+        MonitorError: the port is taken, or others could reach it and there is no token.
     """
     if not settings.is_loopback and settings.token is None:
-        raise SettingsError(
+        raise MonitorError(
             f"host {settings.host} can be reached from other machines: give --token (SQD_TOKEN), "
             "or listen on 127.0.0.1"
         )
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-        # From here on browsers wait instead of being refused while the server starts.
+        # Now: two sockets may be bound to one port as long as neither listens.
         listener.listen()
     except OSError as error:
         listener.close()
-        raise SettingsError(
+        raise MonitorError(
             f"port {settings.port} on {settings.host} cannot be used ({error.strerror}); "
             "choose another with --port, or 0 for a free one"
         ) from error
@@ -81,8 +70,9 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, or until `started`'s server is told to exit."""
     # Here, so that commands which do not serve need no web framework installed.
-    from monitor.server.app import LOOPBACK_HOSTS, create_app
+    from monitor.server.app import create_app
     from monitor.server.serve import Server
+    from monitor.server.shield import LOOPBACK_HOSTS
     from monitor.watch.loop import Watch
 
     token = settings.token.get_secret_value() if settings.token else None
@@ -95,6 +85,9 @@ def serve(
     started(server)
     try:
         server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        # Ctrl-C is how a server ends: uvicorn raises the signal again when it has stopped.
+        pass
     finally:
         watch.stop()
         thread.join(WATCH_STOP_S)

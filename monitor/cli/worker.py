@@ -2,28 +2,19 @@
 
 import os
 import signal
+import subprocess
 import sys
-from functools import partial
+import threading
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.options import (
-    BlobUrl,
-    Device,
-    Embedder,
-    Home,
-    Quality,
-    RedisUrl,
-    Reference,
-    Verbose,
-)
-from monitor.config import Settings, load_settings
-from monitor.errors import SettingsError
-from monitor.logs import configure
+from monitor.cli.options import WORKER, takes_settings
+from monitor.config import Settings
+from monitor.errors import MonitorError
 from monitor.process import start_child, stop_children
 from monitor.store.connection import Store, open_store
-from trainer_hooks.keys import LANES
 
 if TYPE_CHECKING:
     from monitor.worker.loop import Worker
@@ -32,57 +23,62 @@ NAME = "worker"
 #: On a CPU the samples lane yields to the training (issue 4, point 7).
 NICENESS = 10
 
-Lane = Annotated[str, typer.Option(help="fast (S, scalars), samples (Q, D) or both.")]
+
+class Lane(str, Enum):
+    """What one worker process works on."""
+
+    fast = "fast"
+    samples = "samples"
+    both = "both"
 
 
+@takes_settings(*WORKER)
 def run(
-    redis_url: RedisUrl = None,
-    blob_url: BlobUrl = None,
-    home: Home = None,
-    device: Device = None,
-    quality: Quality = None,
-    embedder: Embedder = None,
-    reference: Reference = None,
-    lane: Lane = "both",
-    verbose: Verbose = False,
+    settings: Settings,
+    lane: Annotated[Lane, typer.Option(help="fast (S, scalars), samples (Q, D).")] = Lane.both,
 ) -> None:
-    configure(verbose=verbose)
-    settings = load_settings(
-        redis_url=redis_url,
-        blob_url=blob_url,
-        home=home,
-        device=device,
-        quality=quality,
-        embedder=embedder,
-        reference=reference,
-    )
-    if lane not in (*LANES, "both"):
-        raise SettingsError(f"lane is {lane!r}; expected fast, samples or both")
     store = open_store(*settings.found_redis())
     store.ping()
-    if lane == "fast":
-        work_fast(store)
-    elif lane == "samples":
-        work_samples(settings, store)
+    if lane is Lane.fast:
+        _work(_fast_worker(store))
+    elif lane is Lane.samples:
+        _work(_samples_worker(settings, store))
     else:
-        # The same command for the other lane, in a process of its own (see worker/loop.py).
-        fast = start_child([sys.executable, "-m", "monitor.cli", *sys.argv[1:], "--lane", "fast"])
-        try:
-            work_samples(settings, store)
-        finally:
-            stop_children([fast])
+        _work_both(settings, store)
 
 
-def work_fast(store: Store) -> None:
-    """Compute S and store scalars until SIGINT or SIGTERM; needs no torch."""
+def _work_both(settings: Settings, store: Store) -> None:
+    """The fast lane in a process of its own (see worker/loop.py); neither goes on alone."""
+    command = [sys.executable, "-m", "monitor.cli", "worker", "--lane", "fast"]
+    fast = start_child(command, environment=settings.environment())
+    ended: list[int] = []
+
+    def follow() -> None:
+        code = fast.wait()
+        if not worker.stopping:
+            ended.append(code)
+            worker.stop()
+
+    try:
+        worker = _samples_worker(settings, store)
+        threading.Thread(target=follow, daemon=True).start()
+        _work(worker, fast)
+    finally:
+        stop_children([fast])
+    if ended:
+        raise MonitorError(f"the fast lane ended with exit code {ended[0]}")
+
+
+def _fast_worker(store: Store) -> "Worker":
+    """Computes S and stores scalars; needs no torch."""
     from monitor.worker.fast import FastLane
     from monitor.worker.loop import Worker
 
-    _until_signal(Worker(store, FastLane()))
+    return Worker(store, FastLane())
 
 
-def work_samples(settings: Settings, store: Store) -> None:
-    """Compute Q and D until SIGINT or SIGTERM."""
+def _samples_worker(settings: Settings, store: Store) -> "Worker":
+    """Computes Q and D."""
     # Spinning OpenMP threads make MTCNN's many tiny operations up to ten times slower, and they
     # take the training's cores. It must be set before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -94,11 +90,19 @@ def work_samples(settings: Settings, store: Store) -> None:
 
     if choose_device(settings.device) == "cpu":
         os.nice(NICENESS)
+        # Before anything is loaded: the embedder takes as many.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
-    _until_signal(Worker(store, SamplesLane(partial(load_evaluators, settings))))
+    return Worker(store, SamplesLane(load_evaluators(settings)))
 
 
-def _until_signal(worker: "Worker") -> None:
+def _work(worker: "Worker", *partners: "subprocess.Popen[bytes]") -> None:
+    """Work until SIGINT or SIGTERM, which partners get as well."""
+
+    def stop(*_: object) -> None:
+        worker.stop()
+        for partner in partners:
+            partner.terminate()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: worker.stop())
+        signal.signal(number, stop)
     worker.run()

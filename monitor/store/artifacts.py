@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-import numpy as np
-
 from monitor.errors import UnknownRunError
 from monitor.store.connection import Store, reachable, text
-from monitor.store.series import read_rows, segments_of
+from monitor.store.finish import ORDER_STRIDE
+from monitor.store.segments import segments_of
 from trainer_hooks import keys
 
 
@@ -36,36 +35,36 @@ def read_modes(store: Store, run: str, step: int) -> dict[str, Any]:
         UnknownRunError: the run or a histogram at this step does not exist; says which.
     """
     found: dict[str, Any] = json.loads(_read(store, run, step, keys.modes(run), "mode histogram"))
+    if isinstance(found["expected"], float):  # the same for every mode
+        found["expected"] = [found["expected"]] * len(found["counts"])
     return {"step": step, **found}
 
 
 def _read(store: Store, run: str, step: int, key: str, what: str) -> bytes:
     field = _fields_by_step(store, run, key).get(step)
-    if field is None:
+    data: Any = None
+    if field is not None:
+        with reachable(store.redis_url):
+            data = store.data.hget(key, field)
+    if data is None:
         raise UnknownRunError(f"run {run!r} has no {what} at step {step}")
-    with reachable(store.redis_url):
-        data = store.data.hget(key, field)
-    if not isinstance(data, bytes):
-        raise UnknownRunError(f"run {run!r} has no {what} at step {step} any more")
-    return data
+    return bytes(data)
 
 
 def _fields_by_step(store: Store, run: str, key: str) -> dict[int, str]:
-    """Hash field of each step; of two batches at one step, and after a resume, the newer."""
+    """Hash field of each step; of two batches at one step, and after a resume, the newer.
+
+    A field is ``<order>:<step>``, see `finish.payload_of`.
+    """
     segments = segments_of(store, run)
     with reachable(store.redis_url):
         stored: Any = store.data.hkeys(key)
-    fields = {text(name) for name in stored}
+    ordered = sorted(tuple(map(int, text(field).split(":"))) for field in stored)
     found: dict[int, str] = {}
     for segment in segments:
         if segment.first_step is not None:
             found = {step: field for step, field in found.items() if step < segment.first_step}
-        span = range(segment.first_row_of("samples"), segment.rows["samples"])
-        if not len(span):
-            continue
-        present, index, _ = read_rows(store, run, segment.id, "samples", span, [])
-        for row in np.flatnonzero(present).tolist():
-            field = f"{segment.id}:{span.start + row}"
-            if field in fields:
-                found[int(index.step[row])] = field
+        for order, step in ordered:
+            if order // ORDER_STRIDE == segment.ordinal:
+                found[step] = f"{order}:{step}"
     return found

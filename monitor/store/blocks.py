@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from monitor.types import STATUSES, Point
 
 Kind = Literal["weights", "samples"]
+KINDS: tuple[Kind, ...] = ("weights", "samples")
+#: Rows of one segment: thirty pushes a second for a year. A larger row number is a lie, and
+#: readers would look for all the chunks before it.
+MOST_ROWS = 2**30
 
 
 @dataclass(frozen=True, slots=True)

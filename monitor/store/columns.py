@@ -29,6 +29,9 @@ VALUE, STDERR, COUNT, STATUS = "value", "stderr", "n", "status"
 METRIC_COLUMNS = (VALUE, STDERR, COUNT, STATUS)
 _ALL_ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
+#: Run, segment and kind of a table of rows.
+Place = tuple[str, str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -42,6 +45,17 @@ class Write:
 def metric_column(metric: str, column: str) -> str:
     """Name of a metric's column."""
     return f"{metric}|{column}"
+
+
+def item_bytes(column: str) -> int:
+    """Bytes of one row of a column."""
+    return 1 if column.endswith(f"|{STATUS}") else WORD_BYTES
+
+
+def key_of(place: Place, chunk: int, name: str) -> str:
+    """Key of one chunk of a column."""
+    run, segment, kind = place
+    return keys.column(run, segment, kind, chunk, name)
 
 
 def encode_words(values: NDArray[Any]) -> bytes:
@@ -73,33 +87,33 @@ def decode_statuses(data: bytes | None, rows: int) -> NDArray[np.uint8]:
     return codes
 
 
-def writes(
-    run: str, segment: str, kind: str, column: str, seq: NDArray[np.int64], data: bytes
-) -> Iterator[Write]:
+def writes(place: Place, column: str, seq: NDArray[np.int64], data: bytes) -> Iterator[Write]:
     """One write for each stretch of adjacent rows within one chunk.
 
     Args:
+        place: whose rows they are.
+        column: name of the column.
         seq: (M,) ascending row numbers.
         data: M items of equal size, in the order of `seq`.
     """
     if seq.size == 0:
         return
-    item_bytes = len(data) // seq.size
+    size = len(data) // seq.size
     breaks = (np.diff(seq) != 1) | (np.diff(seq // ROWS_PER_CHUNK) != 0)
     bounds = [0, *(np.flatnonzero(breaks) + 1).tolist(), seq.size]
     for first, last in itertools.pairwise(bounds):
         chunk, row = divmod(int(seq[first]), ROWS_PER_CHUNK)
-        key = keys.column(run, segment, kind, chunk, column)
-        yield Write(key, row * item_bytes, data[first * item_bytes : last * item_bytes])
+        part = data[first * size : last * size]
+        yield Write(key_of(place, chunk, column), row * size, part)
 
 
 def metric_writes(
-    place: tuple[str, str, str], metric: str, seq: NDArray[np.int64], cells: Sequence[Cell]
+    place: Place, metric: str, seq: NDArray[np.int64], cells: Sequence[Cell]
 ) -> Iterator[Write]:
     """Writes of one metric's cells: columns exist only where they say something.
 
     Args:
-        place: run, segment, kind.
+        place: whose rows they are.
         seq: row number of each of the block's rows.
         cells: the points, in any order.
     """
@@ -107,7 +121,7 @@ def metric_writes(
 
     def column(name: str, kept: list[Cell], data: bytes) -> Iterator[Write]:
         numbers = seq[[cell.row for cell in kept]] if kept else seq[:0]
-        return writes(*place, metric_column(metric, name), numbers, data)
+        return writes(place, metric_column(metric, name), numbers, data)
 
     valued = [cell for cell in ordered if cell.value is not None]
     yield from column(VALUE, valued, _words([cell.value for cell in valued]))

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -27,11 +26,13 @@ class Store:
     data: "redis.Redis"
     blobs: "redis.Redis"
     redis_url: str
+    blob_url: str
 
     def ping(self) -> None:
         """Raise StoreUnavailableError unless both answer."""
         with reachable(self.redis_url):
             self.data.ping()
+        with reachable(self.blob_url):
             self.blobs.ping()
 
     def now_s(self) -> float:
@@ -55,14 +56,15 @@ def open_store(redis_url: str, blob_url: str | None = None) -> Store:
         if blob_url is not None:
             data.set(keys.BLOB_URL, blob_url)
         told = data.get(keys.BLOB_URL)
-    return Store(data, _client(text(told)) if told else data, redis_url)
+    if not told:
+        return Store(data, data, redis_url, redis_url)
+    return Store(data, _client(text(told)), redis_url, text(told))
 
 
 def masked(url: str) -> str:
     """The URL without its password, for messages and logs."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ Payloads in an append-only file would write terabytes a day, so frames and byte 
 second server without persistence. What it loses costs points that say so, never the series.
 """
 
-import fcntl
 import importlib
 import json
 import os
@@ -14,11 +13,12 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from monitor.errors import StoreError, StoreUnavailableError
 from monitor.process import start_child, stop_children
 from monitor.store.connection import Store, open_store
+from monitor.store.home_lock import HomeLock
 
 #: Longest wait for a server to answer, seconds; loading gigabytes of series takes a while.
 START_TIMEOUT_S = 60.0
@@ -63,11 +63,14 @@ class EmbeddedRedis:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._children: list[subprocess.Popen[bytes]] = []
-        self._lock = _locked(home)
+        self._lock = HomeLock(home)
         try:
             self.redis_url = self._start("durable", _DURABLE)
             self.blob_url = self._start("volatile", _VOLATILE)
             self.store = self._open()
+        except OSError as error:
+            self.close()
+            raise StoreError(f"{home} cannot be used ({error}); choose --home") from error
         except BaseException:
             self.close()
             raise
@@ -93,20 +96,29 @@ class EmbeddedRedis:
         """Stop both servers; the durable one writes what it has."""
         (self.home / "endpoint").unlink(missing_ok=True)
         stop_children(self._children)
-        self._lock.close()
+        self._lock.release()
 
     def _start(self, name: str, settings: str) -> str:
         port, password = _free_port(), secrets.token_urlsafe(24)
-        directory = self.home / "data" / name
+        data = self.home / "data"
+        directory = data / name
         directory.mkdir(parents=True, exist_ok=True)
+        # The append-only file holds the address of the volatile server, password included.
+        data.chmod(0o700)
         with (self.home / f"redis-{name}.log").open("ab") as log:
-            child = start_child([redis_server(), "-"], stdin=subprocess.PIPE, output=log)
+            child = start_child(
+                [redis_server(), "-"],
+                stdin=subprocess.PIPE,
+                output=log,
+                # The home stays locked while its Redis lives, even if we are killed.
+                keep_open=[self._lock.fileno()],
+            )
         self._children.append(child)
-        quoted = json.dumps(str(directory))
+        quoted = json.dumps(str(directory), ensure_ascii=False)
         assert child.stdin is not None
         # The password goes through a pipe: arguments can be read by everybody.
         config = _COMMON.format(port=port, password=password, directory=quoted) + settings
-        child.stdin.write(config.encode())
+        child.stdin.write(os.fsencode(config))
         child.stdin.close()
         return f"redis://:{password}@127.0.0.1:{port}/0"
 
@@ -145,22 +157,6 @@ def redis_server() -> str:
             "or redis-server (6.2 or newer) on PATH, or give --redis-url"
         )
     return str(found)
-
-
-def _locked(home: Path) -> IO[str]:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = (home / "lock").open("w")
-    except OSError as error:
-        raise StoreError(f"{home} cannot be written ({error.strerror}); choose --home") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StoreError(
-            f"another `sqd up` or `sqd demo` is running on {home}; stop it or choose --home"
-        ) from error
-    return lock
 
 
 def _free_port() -> int:

@@ -70,9 +70,9 @@ def announce(
     store: Store, run: str, name: str, data: dict[str, Any], *, shard_only: bool = False
 ) -> None:
     """Append an event to its shard's stream and, unless `shard_only`, to the run's."""
-    streams = [keys.shard_events(keys.shard_of(run))]
-    if not shard_only:
-        streams.append(keys.events(run))
+    # The shard's last: it wakes listeners, who then read their run's.
+    streams = [] if shard_only else [keys.events(run)]
+    streams.append(keys.shard_events(keys.shard_of(run)))
     with reachable(store.redis_url):
         for stream in streams:
             store.data.xadd(

@@ -2,14 +2,39 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitor.store import columns
 from monitor.store.blocks import Block, is_tensor_metric
+from monitor.store.claims import MOST_DEAD_LETTERS
 from monitor.store.events import MOST_EVENTS, light_points, points_event
 
 #: Segments order points before rows do: more rows than a segment will ever have.
 ORDER_STRIDE = 2**40
+#: Image grids and mode histograms kept of a run, 15 MB of them; beyond, every second of the older
+#: half goes, so that a long run keeps its beginning coarsely and its end in full.
+MOST_ARTIFACTS = 500
+#: What the latest point of a metric tells.
+POINT_FIELDS = ("step", "epoch", "time", "value", "stderr", "n", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """What a finished sample batch leaves beside its points.
+
+    Attributes:
+        grid: encoded image grid.
+        modes: JSON of the mode histogram.
+        provenance: embedder and reference that made D, or None.
+    """
+
+    grid: bytes = b""
+    modes: bytes = b""
+    provenance: dict[str, Any] | None = None
+
+
+NO_ARTIFACTS = Artifacts()
 
 
 def writes_of(block: Block) -> Iterator[columns.Write]:
@@ -18,7 +43,7 @@ def writes_of(block: Block) -> Iterator[columns.Write]:
     place = (block.run, block.segment, block.kind)
     index = {columns.STEP: rows.step, columns.EPOCH: rows.epoch, columns.TIME: rows.time}
     for name, values in index.items():
-        yield from columns.writes(*place, name, rows.seq, columns.encode_words(values))
+        yield from columns.writes(place, name, rows.seq, columns.encode_words(values))
     for metric, cells in block.cells.items():
         yield from columns.metric_writes(place, metric, rows.seq, cells)
 
@@ -30,9 +55,7 @@ def payload_of(
     *,
     counts: dict[str, int],
     dead: str,
-    batch: int,
-    has_grid: bool,
-    provenance: dict[str, Any] | None,
+    artifacts: Artifacts,
 ) -> str:
     """JSON of everything that the script FINISH needs beside the bytes of columns and artifacts.
 
@@ -42,58 +65,48 @@ def payload_of(
         writes: of the block's columns, in the order their bytes are sent.
         counts: counters of the run to raise.
         dead: why the job is given up, "" if it is not.
-        batch: number that artifacts are filed under.
-        has_grid: whether an image grid is stored with it.
-        provenance: what D was measured with.
+        artifacts: of a sample batch; filed under its order and step.
     """
     newest = int(block.rows.seq.argmax())
+    last_row, last_step = int(block.rows.seq[newest]), int(block.rows.step[newest])
+    provenance = json.dumps(artifacts.provenance) if artifacts.provenance else ""
     return json.dumps(
         {
             "run": block.run,
             "segment": block.segment,
             "kind": block.kind,
-            "rows": int(block.rows.seq.max()) + 1,
+            "rows": last_row + 1,
             "first_step": int(block.rows.step.min()),
-            "last_step": int(block.rows.step[newest]),
+            "last_step": last_step,
             "last_time": float(block.rows.time[newest]),
             "offsets": [write.offset for write in writes],
             "counts": counts,
             "metrics": _latest(block, ordinal),
             "problems": _problems(block),
-            "artifact": f"{block.segment}:{batch}",
-            "event": points_event(block, has_grid=has_grid),
+            "artifact": f"{_order(ordinal, last_row)}:{last_step}",
+            "most_artifacts": MOST_ARTIFACTS,
+            "event": points_event(block, has_grid=bool(artifacts.grid)),
             "light_event": light_points(block),
             "most_events": MOST_EVENTS,
             "dead": dead,
-            "provenance": json.dumps(provenance) if provenance else "",
+            "most_dead": MOST_DEAD_LETTERS,
+            "provenance": provenance,
         }
     )
+
+
+def _order(ordinal: int, row: int) -> int:
+    return ordinal * ORDER_STRIDE + row
 
 
 def _latest(block: Block, ordinal: int) -> list[list[Any]]:
     latest = []
     for metric, cells in block.cells.items():
         cell = max(cells, key=lambda cell: int(block.rows.seq[cell.row]))
-        order = ordinal * ORDER_STRIDE + int(block.rows.seq[cell.row])
-        point = block.point(metric, cell)
-        latest.append(
-            [
-                metric,
-                order,
-                json.dumps(
-                    {
-                        "kind": block.kind,
-                        "step": point.step,
-                        "epoch": point.epoch,
-                        "time": point.time,
-                        "value": point.value,
-                        "stderr": point.stderr,
-                        "n": point.n,
-                        "status": point.status,
-                    }
-                ),
-            ]
-        )
+        point = asdict(block.point(metric, cell))
+        told = {name: point[name] for name in POINT_FIELDS}
+        order = _order(ordinal, int(block.rows.seq[cell.row]))
+        latest.append([metric, order, json.dumps({"kind": block.kind, **told})])
     return latest
 
 

@@ -1,20 +1,32 @@
-"""Runs: which there are, how they are, and how one is removed."""
+"""Runs: which there are, and how they are."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.errors import UnknownRunError
+from monitor.store.blocks import KINDS
 from monitor.store.connection import Store, reachable, text
-from monitor.store.events import announce
-from monitor.store.series import Segment, segment_from, segments_of
+from monitor.store.deletion import delete_run
+from monitor.store.segments import Segment, parse_segments, plain
+from monitor.store.series import parse_latest
 from trainer_hooks import keys
 
 #: A trainer beats every 3 s; one silent for this long is lost, seconds.
 LOST_AFTER_S = 20.0
-#: Keys removed at once when a run is deleted.
-DELETE_PAGE = 500
+#: The hashes that make a record, in the order in which `_record` takes them.
+HASHES = (
+    keys.meta,
+    keys.segments,
+    keys.rows,
+    keys.metrics,
+    keys.problems,
+    keys.alerts,
+    keys.watch,
+)
+
+__all__ = ["RunRecord", "delete_run", "read_run", "read_runs", "run_ids", "status_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +84,12 @@ def read_runs(store: Store, runs: Iterable[str]) -> list[RunRecord]:
     with reachable(store.redis_url):
         pipe = store.data.pipeline(transaction=False)
         for run in names:
-            for key in (keys.meta, keys.segments, keys.rows, keys.metrics, keys.problems,
-                        keys.alerts, keys.watch):  # fmt: skip
+            for key in HASHES:
                 pipe.hgetall(key(run))
         answers = pipe.execute()
-    hashes = [_plain(answer) for answer in answers]
-    groups = [hashes[first : first + 7] for first in range(0, len(hashes), 7)]
+    hashes = [plain(answer) for answer in answers]
+    size = len(HASHES)
+    groups = [hashes[first : first + size] for first in range(0, len(hashes), size)]
     return [
         _record(run, group, now_s) for run, group in zip(names, groups, strict=True) if group[1]
     ]
@@ -95,40 +107,11 @@ def read_run(store: Store, run: str) -> RunRecord:
     return records[0]
 
 
-def delete_run(store: Store, run: str) -> None:
-    """Remove a run and all its keys; a trainer that still pushes is told and stops.
-
-    Raises:
-        UnknownRunError: there is no such run.
-    """
-    segments_of(store, run)
-    with reachable(store.redis_url):
-        # From here on every script refuses the run; what follows only tidies up.
-        store.data.delete(keys.segments(run))
-        store.data.zrem(keys.RUNS, run)
-        for client, pattern in (
-            (store.data, keys.run_pattern(run)),
-            (store.blobs, keys.blob_pattern(run)),
-        ):
-            page: list[Any] = []
-            for key in client.scan_iter(match=pattern, count=DELETE_PAGE):
-                page.append(key)
-                if len(page) >= DELETE_PAGE:
-                    client.unlink(*page)
-                    page = []
-            if page:
-                client.unlink(*page)
-        store.blobs.unlink(keys.outstanding(run), keys.outstanding_bytes(run))
-    announce_deleted(store, run)
-
-
-def announce_deleted(store: Store, run: str) -> None:
-    """Tell every list of runs; the run's own stream is gone with it."""
-    announce(store, run, "status", {"run": run, "status": "deleted"}, shard_only=True)
-
-
-def _plain(answer: Any) -> dict[str, str]:
-    return {text(name): text(value) for name, value in answer.items()}
+def status_of(meta: Mapping[str, str], now_s: float) -> str:
+    """``running``, ``finished`` or ``lost``, from what the trainer said of itself."""
+    if "finished" in meta:
+        return "finished"
+    return "lost" if now_s - float(meta.get("heartbeat", 0)) > LOST_AFTER_S else "running"
 
 
 def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
@@ -137,15 +120,15 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
     pushed, done = _by_kind(meta), _by_segment(rows, meta.get("segment", ""))
     return RunRecord(
         id=run,
-        status=_status(meta, heartbeat_age_s),
+        status=status_of(meta, now_s),
         started=float(meta.get("started", 0)),
         finished=float(meta["finished"]) if "finished" in meta else None,
         heartbeat_age_s=heartbeat_age_s,
         tags=json.loads(meta.get("tags", "[]")),
         config=json.loads(meta.get("config", "{}")),
         networks=json.loads(meta.get("networks", "{}")),
-        segments=_segments(segments, rows),
-        latest={name: json.loads(value.split("|", 1)[1]) for name, value in metrics.items()},
+        segments=parse_segments(segments, rows),
+        latest={name: parse_latest(value) for name, value in metrics.items()},
         drops=_drops(meta, rows),
         problems=[json.loads(value) for value in problems.values()],
         alerts=sorted((json.loads(value) for value in alerts.values()), key=_when),
@@ -159,19 +142,8 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
     )
 
 
-def _status(meta: dict[str, str], heartbeat_age_s: float) -> str:
-    if "finished" in meta:
-        return "finished"
-    return "lost" if heartbeat_age_s > LOST_AFTER_S else "running"
-
-
 def _when(alert: dict[str, Any]) -> tuple[float, str]:
     return float(alert.get("time") or 0), str(alert.get("id"))
-
-
-def _segments(segments: dict[str, str], rows: dict[str, str]) -> list[Segment]:
-    found = [segment_from(name, json.loads(about), rows) for name, about in segments.items()]
-    return sorted(found, key=lambda segment: segment.ordinal)
 
 
 def _drops(meta: dict[str, str], rows: dict[str, str]) -> dict[str, int]:
@@ -188,11 +160,7 @@ def _drops(meta: dict[str, str], rows: dict[str, str]) -> dict[str, int]:
 
 def _by_kind(meta: dict[str, str]) -> dict[str, dict[str, int]]:
     return {
-        what: {
-            kind: int(meta[f"{what}:{kind}"])
-            for kind in ("weights", "samples")
-            if f"{what}:{kind}" in meta
-        }
+        what: {kind: int(meta[f"{what}:{kind}"]) for kind in KINDS if f"{what}:{kind}" in meta}
         for what in ("pushed", "pushed_step")
     }
 
@@ -202,7 +170,7 @@ def _by_segment(rows: dict[str, str], segment: str) -> dict[str, dict[str, float
     return {
         what: {
             kind: float(rows[f"{segment}:{pattern.format(kind=kind)}"])
-            for kind in ("weights", "samples")
+            for kind in KINDS
             if f"{segment}:{pattern.format(kind=kind)}" in rows
         }
         for what, pattern in fields.items()

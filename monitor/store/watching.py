@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
-from monitor.store import scripts
+from monitor.store import watch_scripts
 from monitor.store.connection import Store, reachable, text
 from monitor.store.events import MOST_EVENTS
 from monitor.types import Alert
@@ -13,6 +13,9 @@ from trainer_hooks import keys
 
 #: A watch that was silent for this long has lost its lease, milliseconds.
 LEASE_MS = 10_000
+
+#: What became of a commit: another may hold the lease by now, the run may have been deleted.
+Answer = Literal["stored", "lost", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,9 @@ class WatchStore:
     def __init__(self, store: Store, owner: str) -> None:
         self._store = store
         self._owner = owner
-        self._lease = store.data.register_script(scripts.LEASE)
-        self._commit = store.data.register_script(scripts.COMMIT_WATCH)
+        self._lease = store.data.register_script(watch_scripts.LEASE)
+        self._release = store.data.register_script(watch_scripts.RELEASE_LEASE)
+        self._commit = store.data.register_script(watch_scripts.COMMIT)
 
     def lease(self, shard: int) -> Lease | None:
         """Take or renew the lease on a shard; None while another holds it."""
@@ -49,8 +53,7 @@ class WatchStore:
     def release(self, lease: Lease) -> None:
         """Give the lease back if it is still ours."""
         with reachable(self._store.redis_url):
-            if self._store.data.get(keys.watch_lease(lease.shard)) == lease.value.encode():
-                self._store.data.delete(keys.watch_lease(lease.shard))
+            self._release(keys=[keys.watch_lease(lease.shard)], args=[lease.value])
 
     def state(self, run: str) -> dict[str, Any] | None:
         """What the last watch of this run left."""
@@ -58,9 +61,27 @@ class WatchStore:
             stored = self._store.data.hget(keys.watch(run), "state")
         return json.loads(stored) if isinstance(stored, bytes) else None
 
-    def commit(self, lease: Lease, run: str, state: dict[str, Any], alerts: Sequence[Alert]) -> str:
-        """Store state and new alerts; ``stored``, ``lost`` (the lease) or ``deleted`` (the run)."""
+    def commit(
+        self,
+        lease: Lease,
+        run: str,
+        state: dict[str, Any] | None,
+        alerts: Sequence[Alert] = (),
+        *,
+        status: str = "",
+    ) -> Answer:
+        """Store state, status and new alerts, and tell of the latter two, in one step.
+
+        Args:
+            lease: under which all this was found.
+            run: id of the run.
+            state: None leaves it as it is.
+            alerts: those that are known already change nothing.
+            status: told if it is another than before; "" leaves it as it is.
+        """
+        told = json.dumps({"run": run, "status": status})
         pairs = [part for a in alerts for part in (a.id, json.dumps(a.as_dict()))]
+        stored = "" if state is None else json.dumps(state)
         with reachable(self._store.redis_url):
             answer = self._commit(
                 keys=[
@@ -71,6 +92,6 @@ class WatchStore:
                     keys.events(run),
                     keys.shard_events(lease.shard),
                 ],
-                args=[lease.value, run, json.dumps(state), MOST_EVENTS, *pairs],
+                args=[lease.value, run, stored, status, told, MOST_EVENTS, *pairs],
             )
-        return text(answer)
+        return cast(Answer, text(answer))

@@ -1,5 +1,6 @@
 """Workers: what each says of itself while it lives."""
 
+import socket
 from typing import Any
 
 from monitor.store.connection import Store, reachable, text
@@ -26,6 +27,18 @@ def leave(store: Store, worker_id: str) -> None:
     with reachable(store.redis_url):
         store.data.zrem(keys.WORKERS, worker_id)
         store.data.delete(keys.worker(worker_id))
+
+
+def has_beaten(store: Store, process: int) -> bool:
+    """Whether a worker of this host's process has lived within the last minutes."""
+    with reachable(store.redis_url):
+        seen: Any = store.data.zrange(keys.WORKERS, 0, -1)
+    return any(text(name).startswith(name_of(process)) for name in seen)
+
+
+def name_of(process: int) -> str:
+    """What the ids of all workers of a process on this host begin with."""
+    return f"{socket.gethostname()}-{process}-"
 
 
 def alive_workers(store: Store) -> list[dict[str, Any]]:

@@ -1,23 +1,22 @@
-"""One run under watch: reads its rows in order and feeds them to the detector."""
+"""One run under watch: feeds its rows, in order, to the detector."""
 
-from collections.abc import Sequence
+import logging
 from typing import Any
 
-import numpy as np
-
 from monitor.alerts.raising import turning_alert
-from monitor.store.blocks import is_tensor_metric
+from monitor.errors import StoreError
+from monitor.store.blocks import KINDS, Kind, is_tensor_metric
 from monitor.store.connection import Store
-from monitor.store.series import Segment, Series, metrics_of, read_rows, segments_of
+from monitor.store.segments import segments_of
+from monitor.store.series import metric_names
 from monitor.turning import TurningPointDetector
-from monitor.types import STATUSES, Alert
+from monitor.types import Alert
+from monitor.watch.reading import KindReader, Moment
 
-#: Rows read at once.
-PAGE_ROWS = 2048
-#: A row that workers have not stored after this long is not waited for, seconds (design).
-GAP_TIMEOUT_S = 60.0
 #: Layout of the stored state; a state of another layout starts anew.
-STATE_VERSION = 1
+STATE_VERSION = 2
+
+log = logging.getLogger(__name__)
 
 
 class RunWatch:
@@ -30,102 +29,77 @@ class RunWatch:
 
     def __init__(self, run: str, state: dict[str, Any] | None = None) -> None:
         self.run = run
-        known = state if state and state.get("version") == STATE_VERSION else {}
-        self._offsets: dict[str, int] = dict(known.get("offsets", {}))
-        self._gaps_s: dict[str, float] = {}
-        self._detector = (
-            TurningPointDetector.from_state(known["detector"])
-            if "detector" in known
-            else TurningPointDetector()
-        )
+        self._detector = TurningPointDetector()
+        self._readers = [KindReader(kind) for kind in KINDS]
+        if state is None or state.get("version") != STATE_VERSION:
+            return
+        try:
+            self._detector = TurningPointDetector.from_state(state["detector"])
+        except StoreError as error:
+            log.warning("run %r is watched from its beginning: %s", run, error)
+            return
+        self._readers = [KindReader(kind, state["places"][kind]) for kind in KINDS]
 
     @property
     def waiting(self) -> bool:
         """Whether a gap is being waited for."""
-        return bool(self._gaps_s)
+        return any(reader.waiting for reader in self._readers)
+
+    @property
+    def more(self) -> bool:
+        """Whether there may be more to feed at once."""
+        return any(reader.more for reader in self._readers)
+
+    @property
+    def places(self) -> dict[str, list[int]]:
+        """How far each kind of rows was fed."""
+        return {reader.kind: reader.place for reader in self._readers}
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on later, as JSON; `summary` is for the verdict."""
         return {
             "version": STATE_VERSION,
-            "offsets": self._offsets,
+            "places": self.places,
             "detector": self._detector.state(),
             "summary": self._detector.summary(),
         }
 
     def advance(self, store: Store, now_s: float) -> list[Alert]:
-        """Feed every row that is there and in order; what was found.
+        """Feed what is there and in order, a page at most; what was found.
 
+        Args:
+            store: both Redis servers.
+            now_s: by a clock that only goes forward; gaps are waited for by it.
         Raises:
             UnknownRunError: the run is gone.
         """
         segments = segments_of(store, self.run)
-        kinds = {
-            name: about["kind"]
-            for name, about in metrics_of(store, self.run).items()
-            if _is_watched(name)
-        }
+        watched = [name for name in metric_names(store, self.run) if _is_watched(name)]
+        for reader in self._readers:
+            its_own = [name for name in watched if _kind_of(name) == reader.kind]
+            reader.load(store, self.run, segments, its_own, now_s)
         alerts: list[Alert] = []
-        for segment in segments:
-            for kind in ("samples", "weights"):
-                metrics = [name for name, its_kind in kinds.items() if its_kind == kind]
-                alerts += self._advance_kind(store, segment, kind, metrics, now_s)
+        while (moment := self._next()) is not None:
+            found = self._detector.update(moment.step, moment.values, epoch=moment.epoch)
+            alerts += [turning_alert(self.run, turning, moment.time) for turning in found]
         return alerts
 
-    def _advance_kind(
-        self, store: Store, segment: Segment, kind: str, metrics: Sequence[str], now_s: float
-    ) -> list[Alert]:
-        place = f"{segment.id}:{kind}"
-        alerts: list[Alert] = []
-        while True:
-            first = self._offsets.get(place, segment.first_row_of(kind))
-            span = range(first, min(segment.rows[kind], first + PAGE_ROWS))
-            if not len(span):
-                return alerts
-            present, index, series = read_rows(store, self.run, segment.id, kind, span, metrics)
-            ready = self._ready(place, present, now_s)
-            alerts += self._feed(index, series, np.flatnonzero(present[:ready]).tolist())
-            self._offsets[place] = first + ready
-            if ready < len(span):
-                return alerts
-
-    def _ready(self, place: str, present: Any, now_s: float) -> int:
-        """Rows before the first gap, or all of them once the gap is old enough."""
-        if present.all():
-            self._gaps_s.pop(place, None)
-            return int(present.size)
-        since_s = self._gaps_s.setdefault(place, now_s)
-        if now_s - since_s >= GAP_TIMEOUT_S:
-            del self._gaps_s[place]
-            return int(present.size)
-        return int(np.argmin(present))
-
-    def _feed(self, index: Series, series: dict[str, Series], rows: list[int]) -> list[Alert]:
-        alerts = []
-        values = {name: _watched_values(column) for name, column in series.items()}
-        for row in rows:
-            given = {name: column[row] for name, column in values.items()}
-            epoch = float(index.epoch[row])
-            for turning in self._detector.update(
-                int(index.step[row]), given, epoch=None if np.isnan(epoch) else epoch
-            ):
-                alerts.append(turning_alert(self.run, turning, float(index.time[row])))
-        return alerts
-
-
-def _watched_values(series: Series) -> list[float | None]:
-    """Values as the detector takes them: NaN where the metric was not finite, None without one."""
-    nonfinite = series.status == STATUSES.index("nonfinite")
-    usable = (series.status == STATUSES.index("ok")) & ~np.isnan(series.value)
-    return [
-        float("nan") if bad else (value if good else None)
-        for value, good, bad in zip(
-            series.value.tolist(), usable.tolist(), nonfinite.tolist(), strict=True
-        )
-    ]
+    def _next(self) -> Moment | None:
+        """The earliest row of all kinds: after an outage of hours the detector sees what it would
+        have seen live. None once a kind has run out of its page: what is earlier may follow.
+        """
+        if any(reader.more and reader.next_time is None for reader in self._readers):
+            return None
+        ready = [reader for reader in self._readers if reader.next_time is not None]
+        return min(ready, key=lambda reader: reader.next_time or 0.0).take() if ready else None
 
 
 def _is_watched(metric: str) -> bool:
     if metric in ("Q", "D"):
         return True
     return metric.startswith("S.") and "@" not in metric and not is_tensor_metric(metric)
+
+
+def _kind_of(metric: str) -> Kind:
+    """Which pushes a watched metric comes from."""
+    return "weights" if metric.startswith("S.") else "samples"

@@ -65,11 +65,16 @@ def _angle_cell(network: NetworkBlock, terms: Sequence[AngleTerms], row: int, la
 
 
 def _nonfinite(network: NetworkBlock, terms: Sequence[AngleTerms]) -> str:
-    bad = [t.name for t, one in zip(network.tensors, terms, strict=True) if not one.finite]
+    bad = [t.name for t, one in zip(network.tensors, terms, strict=True) if _is_broken(one)]
     if bad:
         more = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
         return f"NaN or Inf in the weights of {network.name}: {bad[0]}{more}"
     return f"all weights of {network.name} are zero"
+
+
+def _is_broken(terms: AngleTerms) -> bool:
+    """NaN or Inf; a tensor of zeros, as biases begin, has no angle of its own but is sound."""
+    return not math.isfinite(terms.weight_square + terms.change_square)
 
 
 def _last_and_largest(cells: list[Cell]) -> list[Cell]:

@@ -1,13 +1,13 @@
-"""Loads what a worker evaluates with; what cannot be loaded is said, and the rest goes on."""
+"""Loads what a worker evaluates with, before it takes its first job."""
 
 import logging
 
 import torch
 
 from monitor.config import Settings
-from monitor.diversity.embedder import Embedder, load_embedder
-from monitor.diversity.reference import ReferenceSet, load_reference
-from monitor.errors import MonitorError, SettingsError
+from monitor.diversity.embedder import load_embedder
+from monitor.diversity.reference import load_reference
+from monitor.errors import SettingsError
 from monitor.quality import FaceQuality
 from monitor.worker.pipeline import Evaluators
 
@@ -23,14 +23,11 @@ def choose_device(wanted: str) -> str:
     """The torch device for ``auto``, ``cpu`` or ``cuda:N``.
 
     Raises:
-        SettingsError: it is none of these, or the machine does not have it.
+        SettingsError: the machine does not have it.
     """
     if wanted == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise SettingsError(f"device is {wanted!r}; expected auto, cpu or cuda:N") from error
+    device = torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SettingsError(
             f"device is {wanted!r}, but torch sees {torch.cuda.device_count()} CUDA devices"
@@ -39,36 +36,24 @@ def choose_device(wanted: str) -> str:
 
 
 def load_evaluators(settings: Settings) -> Evaluators:
-    """The evaluators that `settings` ask for.
+    """The evaluators that `settings` ask for; without a reference, D says what is missing.
 
     Raises:
         MonitorError: an embedder or reference that was asked for cannot be had, or they do not
             belong together.
     """
     device = choose_device(settings.device)
-    if settings.quality != "faces":
-        raise SettingsError(f"quality is {settings.quality!r}; this version offers 'faces'")
-    embedder, reference, failure = _diversity(settings, device)
-    return Evaluators(
-        detector=FaceQuality(device),
-        embedder=embedder,
-        reference=reference,
-        device=device,
-        diversity_failure=failure,
-    )
-
-
-def _diversity(settings: Settings, device: str) -> tuple[Embedder | None, ReferenceSet | None, str]:
+    embedder = load_embedder(settings.embedder, device) if settings.embedder else None
     if not settings.reference:
-        return None, None, NO_REFERENCE
-    try:
-        reference = load_reference(settings.reference, settings.home)
-        embedder = load_embedder(settings.embedder or reference.embedder, device)
-        reference.check(embedder)
-    except MonitorError as error:
-        log.error("D cannot be computed: %s", error)
-        return None, None, str(error)
+        return Evaluators(FaceQuality(device), embedder, None, device, NO_REFERENCE)
+    reference = load_reference(settings.reference, settings.home)
+    embedder = embedder or load_embedder(reference.embedder, device)
+    reference.check(embedder)
+    log.info("D by %s and %s on %s", embedder.name, reference.name, embedder.provider)
     if device != "cpu" and embedder.provider == "CPUExecutionProvider":
-        log.warning("embedder %s runs on the CPU: onnxruntime has no CUDA provider; "
-                    "`sqd doctor` says how to install it", embedder.name)  # fmt: skip
-    return embedder, reference, ""
+        log.warning(
+            "embedder %s runs on the CPU: onnxruntime has no CUDA provider; `sqd doctor` says how "
+            "to install it",
+            embedder.name,
+        )
+    return Evaluators(FaceQuality(device), embedder, reference, device)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.store.blocks import Rows
-from trainer_hooks.errors import BadNameError, WireError
+from monitor.store.blocks import MOST_ROWS, Rows
+from trainer_hooks.errors import MOST_CHARACTERS, BadNameError, WireError
 from trainer_hooks.keys import MAX_METRIC_NAME, MAX_RUN_NAME, check_name
 from trainer_hooks.wire import Frame
 
@@ -16,6 +16,8 @@ from trainer_hooks.wire import Frame
 PAIR_COLUMNS = 5
 #: Kinds of pairs: adjacent pushes; last pushes of consecutive epochs.
 STEP_PAIR, EPOCH_PAIR = 0, 1
+#: Whole numbers beyond this are not exact in browsers and in Redis' scripts.
+MOST_COUNT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def weights_frame(frame: Frame) -> WeightsFrame:
             for index, name in enumerate(frame.header["scalars"])
         }
         failures = tuple(
-            (_name(f["metric"]), _index(f["row"], count), str(f["reason"]))
+            (_name(f["metric"]), _index(f["row"], count), _reason(f["reason"]))
             for f in frame.header["failures"]
         )
     except (KeyError, TypeError, ValueError, AttributeError, BadNameError) as error:
@@ -112,7 +114,7 @@ def samples_frame(frame: Frame) -> SamplesFrame:
         rows = Rows.one(
             _whole(header["seq"]),
             _whole(header["step"]),
-            None if epoch is None else float(epoch),
+            float(epoch) if epoch is not None and math.isfinite(epoch) else None,
             _finite(header["time"]),
         )
         return SamplesFrame(
@@ -122,7 +124,7 @@ def samples_frame(frame: Frame) -> SamplesFrame:
             samples=frame.tensors["samples"],
             nonfinite=_whole(header["nonfinite"]),
             clipped=_whole(header["clipped"]),
-            failure=str(header["failure"]),
+            failure=_reason(header["failure"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise WireError(f"samples frame is malformed: {error!r}") from error
@@ -137,9 +139,12 @@ def _rows(frame: Frame) -> Rows:
         raise WireError(f"index columns differ in shape or are empty: {seq.shape}, {step.shape}")
     if seq.min() < 0 or step.min() < 0 or np.unique(seq).size != seq.size:
         raise WireError("row numbers and steps must not be negative, nor rows be given twice")
+    if seq.max() >= MOST_ROWS or step.max() >= MOST_COUNT:
+        raise WireError(f"row {seq.max()} or step {step.max()} is beyond {MOST_ROWS}, {MOST_COUNT}")
     if not np.isfinite(time).all():
         raise WireError("row times must be finite")
-    return Rows(seq, step, epoch, time)
+    # JSON has no infinity; an epoch that is none is left out.
+    return Rows(seq, step, np.where(np.isfinite(epoch), epoch, np.nan), time)
 
 
 def _network(frame: Frame, entry: dict[str, Any], rows: int) -> NetworkBlock:
@@ -183,6 +188,11 @@ def _name(name: Any) -> str:
     return check_name(name, what="name", longest=2 * MAX_METRIC_NAME)
 
 
+def _reason(value: Any) -> str:
+    """Text that fits a line and every program it passes through; a lone surrogate would not."""
+    return " ".join(str(value).split()).encode(errors="replace").decode()[:MOST_CHARACTERS]
+
+
 def _index(value: Any, count: int) -> int:
     if not 0 <= _whole(value) < count:
         raise WireError(f"row {value} is outside the {count} rows")
@@ -190,7 +200,7 @@ def _index(value: Any, count: int) -> int:
 
 
 def _whole(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 2**53:
+    if type(value) is not int or not 0 <= value < MOST_COUNT:
         raise WireError(f"{value!r} is no whole number from 0 to 2^53")
     return value
 

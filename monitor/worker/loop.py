@@ -6,7 +6,6 @@ interpreter lock, and S and the losses, thousands of tiny operations, would craw
 
 import logging
 import os
-import socket
 import threading
 import uuid
 from typing import Any, Protocol
@@ -22,7 +21,7 @@ from monitor.store.jobs import (
     Job,
     JobQueue,
 )
-from trainer_hooks.errors import WireError
+from trainer_hooks.errors import WireError, message_of
 from trainer_hooks.keys import Lane
 from trainer_hooks.wire import Frame, decode
 
@@ -73,7 +72,7 @@ class Worker:
     def __init__(
         self, store: Store, handler: Handler, *, claim_timeout_ms: int = CLAIM_TIMEOUT_MS
     ) -> None:
-        self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}:{handler.lane}"
+        self.id = f"{workers.name_of(os.getpid())}{uuid.uuid4().hex[:6]}:{handler.lane}"
         self._store = store
         self._handler = handler
         self._queue = JobQueue(store, self.id, claim_timeout_ms=claim_timeout_ms)
@@ -94,6 +93,11 @@ class Worker:
             workers.leave(self._store, self.id)
         except StoreError as error:
             log.info("could not say goodbye: %s", error)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Finish the job at hand if that is quick, then end."""
@@ -128,6 +132,10 @@ class Worker:
                 log.warning("lane %s waits: %s", self._handler.lane, error)
                 ready = False
                 self._stopping.wait(AWAY_S)
+            except Exception:
+                # A lane that died while its process beats would be taken for a living one.
+                log.exception("lane %s stumbled and goes on", self._handler.lane)
+                self._stopping.wait(AWAY_S)
 
     def _beat(self) -> None:
         try:
@@ -148,18 +156,18 @@ class Worker:
         except StoreError:
             raise
         except WireError as error:
-            self._give_up(job, str(error))
+            self._give_up(job, message_of(error))
         except Exception as error:
             log.exception("job %s of run %r failed", job.id, job.run)
             if self._queue.failed(job) >= MOST_FAILURES:
-                self._give_up(job, f"failed {MOST_FAILURES} times: {error!r}")
+                self._give_up(job, f"failed {MOST_FAILURES} times: {message_of(error)}")
 
     def _process(self, job: Job) -> None:
         if not self._handler.wanted(self._queue, job):
             return
         data = self._queue.frame(job)
         if data is None:
-            self._fail(job, "its data was lost: the Redis for frames was restarted or is full")
+            self._miss(job)
             return
         frame = decode(data)
         header = frame.header
@@ -168,6 +176,13 @@ class Worker:
         if frame.kind != self._handler.kind:
             raise WireError(f"a frame of kind {frame.kind} lies in the lane {job.lane}")
         self._handler.handle(self._queue, job, frame)
+
+    def _miss(self, job: Job) -> None:
+        """A job without its frame: one of two for the same push, or really lost."""
+        if self._queue.stored(job):
+            self._queue.dismiss(job)
+        else:
+            self._fail(job, "its data was lost: the Redis for frames was restarted or is full")
 
     def _give_up(self, job: Job, reason: str) -> None:
         log.error("job %s of run %r is given up: %s", job.id, job.run, reason)

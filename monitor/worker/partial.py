@@ -4,10 +4,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+#: Why D fails when chunks of one batch went to workers that do not measure alike.
+MIXED = "parts of the batch were measured with different embedders or reference sets"
+
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What one chunk contributes; every field but the texts is additive.
+    """What one chunk contributes; numbers add up, of texts the first that is there stays.
 
     Attributes:
         n: samples.
@@ -17,6 +20,7 @@ class Partial:
         unaligned: samples without a face, assigned whole.
         failure: why the batch could not be made; "" if it could.
         quality_failure, diversity_failure: why Q or D could not be computed.
+        measured_with: embedder and reference behind `modes`.
         grid: encoded picture of the first samples, hexadecimal; only of the first chunk.
     """
 
@@ -31,19 +35,22 @@ class Partial:
     failure: str = ""
     quality_failure: str = ""
     diversity_failure: str = ""
+    measured_with: str = ""
     grid: str = ""
 
     def __add__(self, other: "Partial") -> "Partial":
-        modes = dict(self.modes)
-        for mode, count in other.modes.items():
-            modes[mode] = modes.get(mode, 0) + count
         mine, theirs = asdict(self), asdict(other)
         joined: dict[str, Any] = {
             name: mine[name] or theirs[name]
             if isinstance(mine[name], str)
             else mine[name] + theirs[name]
-            for name in mine
-            if name != "modes"
+            for name in mine.keys() - {"modes"}
+        }
+        if len({self.measured_with, other.measured_with} - {""}) > 1:
+            joined["diversity_failure"] = MIXED
+        modes = {
+            mode: self.modes.get(mode, 0) + other.modes.get(mode, 0)
+            for mode in self.modes.keys() | other.modes.keys()
         }
         return Partial(**joined, modes=modes)
 

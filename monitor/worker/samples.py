@@ -1,14 +1,15 @@
 """The samples lane: Q and D of batches, chunk by chunk, the newest batches first."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from monitor.store.blocks import Block, Kind
 from monitor.store.jobs import Artifacts, Job, JobQueue
+from monitor.worker.batch import add_points
 from monitor.worker.frames import samples_frame
 from monitor.worker.partial import Partial
-from monitor.worker.pipeline import Evaluators, add_points, evaluate_chunk, mode_histogram
+from monitor.worker.pipeline import Evaluators, evaluate_chunk
+from trainer_hooks.errors import WireError
 from trainer_hooks.keys import Lane
 from trainer_hooks.wire import Frame
 
@@ -22,15 +23,14 @@ class SamplesLane:
     """Handles samples frames.
 
     Args:
-        load: loads what they are evaluated with; called at the first job, since it takes seconds.
+        evaluators: what they are evaluated with.
     """
 
     lane: Lane = "samples"
     kind: Kind = "samples"
 
-    def __init__(self, load: Callable[[], Evaluators]) -> None:
-        self._load = load
-        self._evaluators: Evaluators | None = None
+    def __init__(self, evaluators: Evaluators) -> None:
+        self._evaluators = evaluators
         self._images_per_s = 0.0
 
     def wanted(self, queue: JobQueue, job: Job) -> bool:
@@ -43,9 +43,9 @@ class SamplesLane:
 
     def handle(self, queue: JobQueue, job: Job, frame: Frame) -> None:
         """Evaluate the chunk; whoever brings the last missing one stores the batch's points."""
-        if self._evaluators is None:
-            self._evaluators = self._load()
         chunk = samples_frame(frame)
+        if chunk.rows.seq[0] != job.row:
+            raise WireError(f"the frame of batch {chunk.rows.seq[0]} lies in the job of {job.row}")
         started = time.perf_counter()
         partial = evaluate_chunk(chunk, self._evaluators)
         self._measure(partial.n, time.perf_counter() - started)
@@ -54,11 +54,9 @@ class SamplesLane:
             return
         batch = sum(map(Partial.decode, parts), Partial())
         block = Block(job.run, job.segment, "samples", chunk.rows)
-        add_points(block, batch, self._evaluators)
-        histogram = mode_histogram(batch, self._evaluators)
-        provenance = self._evaluators.provenance() if histogram else None
-        artifacts = Artifacts(bytes.fromhex(batch.grid), histogram, provenance)
-        queue.finish(job, block, artifacts=artifacts)
+        modes = add_points(block, batch, self._evaluators)
+        provenance = self._evaluators.provenance() if modes else None
+        queue.finish(job, block, artifacts=Artifacts(bytes.fromhex(batch.grid), modes, provenance))
 
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """Both metrics of a sample batch."""
@@ -67,8 +65,6 @@ class SamplesLane:
     def said(self) -> dict[str, Any]:
         """What samples are evaluated with and how fast."""
         known = self._evaluators
-        if known is None:
-            return {}
         return {
             "device": known.device,
             "quality": "mtcnn",

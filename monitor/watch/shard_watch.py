@@ -1,0 +1,188 @@
+"""All runs of one shard under watch, while the lease on it is held."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from monitor.alerts.raising import lost_alert
+from monitor.errors import StoreError, UnknownRunError
+from monitor.store.connection import Store
+from monitor.store.events import PAGE, newest_id, read_after
+from monitor.store.pulses import Pulse, read_pulses
+from monitor.store.watching import Lease, WatchStore
+from monitor.types import Alert
+from monitor.watch.run_watch import RunWatch
+from trainer_hooks import keys
+
+#: How often the pulse of every run is taken, seconds: trainers that went silent raise no event.
+SWEEP_S = 5.0
+#: State is stored at most this often unless there is an alert, seconds. What is fed again after a
+#: crash raises nothing twice.
+COMMIT_S = 5.0
+#: Longest time a tick feeds what has piled up, seconds: a fraction of the lease.
+FEED_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Watched:
+    """A run's watch, and what of it is not stored yet."""
+
+    watch: RunWatch
+    committed_s: float
+    unsaved: bool = False
+    alerts: list[Alert] = field(default_factory=list)
+
+
+class ShardWatch:
+    """Watches the runs of one shard.
+
+    Args:
+        store: both Redis servers.
+        mine: lease and state of this watch.
+        shard: number of the shard.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(
+        self, store: Store, mine: WatchStore, shard: int, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._mine = mine
+        self._shard = shard
+        self._clock = clock
+        self._lease: Lease | None = None
+        self._cursor = ""
+        self._next_sweep_s = 0.0
+        self._pulses: dict[str, Pulse] = {}
+        self._watched: dict[str, _Watched] = {}
+        self._broken: set[str] = set()
+
+    def tick(self) -> None:
+        """Look once at what is new, if the lease can be had."""
+        lease = self._mine.lease(self._shard)
+        if lease is None or lease != self._lease:
+            # Somebody else may have watched meanwhile: only what is stored counts.
+            self._forget()
+            self._lease = lease
+        if self._lease is None:
+            return
+        runs = self._touched()
+        if self._clock() >= self._next_sweep_s:
+            self._next_sweep_s = self._clock() + SWEEP_S
+            runs |= self._sweep()
+        give_up_s = self._clock() + FEED_S
+        while runs and self._lease is not None:
+            runs = {run for run in sorted(runs - self._broken) if self._look(run)}
+            if self._clock() >= give_up_s:
+                return
+
+    def release(self) -> None:
+        """Store what is not stored yet and give the lease back."""
+        for run, watched in list(self._watched.items()):
+            if watched.unsaved:
+                self._commit(run, watched)
+        if self._lease is not None:
+            self._mine.release(self._lease)
+
+    def _touched(self) -> set[str]:
+        """Runs with new rows since the last look, and those that wait for something."""
+        stream = keys.shard_events(self._shard)
+        touched = {
+            run
+            for run, watched in self._watched.items()
+            if watched.watch.waiting or watched.watch.more or watched.unsaved
+        }
+        if not self._cursor:
+            self._cursor = newest_id(self._store, stream)
+        events = read_after(self._store, stream, self._cursor)
+        if len(events) == PAGE:
+            # Too many to follow one by one; the sweep finds what they were about.
+            self._cursor = newest_id(self._store, stream)
+            self._next_sweep_s = 0.0
+        elif events:
+            self._cursor = events[-1].id
+        return touched | {event.run for event in events if event.name == "points"}
+
+    def _sweep(self) -> set[str]:
+        """Tell of changes of status; the runs that have rows we have not seen."""
+        pulses = {
+            pulse.run: pulse
+            for pulse in read_pulses(self._store)
+            if keys.shard_of(pulse.run) == self._shard
+        }
+        before, self._pulses = self._pulses, pulses
+        for run in self._watched.keys() - pulses.keys():
+            del self._watched[run]
+        for run, pulse in pulses.items():
+            if run not in before or before[run].status != pulse.status:
+                self._tell_status(pulse)
+        self._let_go()
+        return {
+            run
+            for run, pulse in pulses.items()
+            if run not in before or before[run].rows != pulse.rows
+        }
+
+    def _tell_status(self, pulse: Pulse) -> None:
+        alerts = []
+        if pulse.status == "lost":
+            alerts.append(lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s))
+        if self._lease is not None:
+            self._mine.commit(self._lease, pulse.run, None, alerts, status=pulse.status)
+
+    def _let_go(self) -> None:
+        """Keep in memory only what is in motion: a store may hold hundreds of old runs."""
+        for run, watched in list(self._watched.items()):
+            idle = not (watched.unsaved or watched.watch.waiting or watched.watch.more)
+            if idle and self._pulses[run].status != "running":
+                del self._watched[run]
+
+    def _look(self, run: str) -> bool:
+        """Feed a page of a run; whether there may be more at once."""
+        try:
+            watched = self._watched.get(run) or self._open(run)
+            places = watched.watch.places
+            watched.alerts += watched.watch.advance(self._store, self._clock())
+        except UnknownRunError:
+            self._watched.pop(run, None)
+            return False
+        except StoreError:
+            raise
+        except Exception:
+            # One run with strange data must not blind the watch for all others.
+            log.exception("run %r cannot be watched", run)
+            self._watched.pop(run, None)
+            self._broken.add(run)
+            return False
+        watched.unsaved |= bool(watched.alerts) or watched.watch.places != places
+        due = self._clock() - watched.committed_s >= COMMIT_S
+        if watched.unsaved and (watched.alerts or due):
+            self._commit(run, watched)
+        return watched.watch.more
+
+    def _open(self, run: str) -> _Watched:
+        watched = _Watched(RunWatch(run, self._mine.state(run)), self._clock())
+        self._watched[run] = watched
+        return watched
+
+    def _commit(self, run: str, watched: _Watched) -> None:
+        if self._lease is None:
+            return
+        answer = self._mine.commit(self._lease, run, watched.watch.state(), watched.alerts)
+        if answer == "stored":
+            watched.alerts = []
+            watched.committed_s = self._clock()
+            watched.unsaved = False
+        elif answer == "deleted":
+            del self._watched[run]
+        else:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._lease = None
+        self._next_sweep_s = 0.0
+        self._pulses.clear()
+        self._watched.clear()
+        self._broken.clear()
