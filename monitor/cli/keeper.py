@@ -46,10 +46,16 @@ class Keeper:
         self._thread = threading.Thread(target=self._watch, name="keeper", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop the worker."""
+    def ask_to_stop(self) -> None:
+        """Tell the worker to end, without waiting: others end meanwhile."""
         self._closing.set()
         self._thread.join()
+        if self._worker.poll() is None:
+            self._worker.terminate()
+
+    def close(self) -> None:
+        """Stop the worker."""
+        self.ask_to_stop()
         stop_children([self._worker])
 
     def _start(self) -> "subprocess.Popen[bytes]":

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -35,6 +35,8 @@ class Product:
         self._server: uvicorn.Server | None = None
         self._stopping = threading.Event()
         self._failure = ""
+        #: Begins to stop what takes long to end; set once it has been started.
+        self.ask_to_stop: Callable[[], None] = lambda: None
 
     @property
     def stopping(self) -> bool:
@@ -47,8 +49,11 @@ class Product:
         Raises:
             MonitorError: `stop` was called with a failure.
         """
-        serve(self.settings, self.store, self._listener, started=self._started)
-        self._stopping.set()
+        try:
+            serve(self.settings, self.store, self._listener, started=self._started)
+        finally:
+            self._stopping.set()
+            self.ask_to_stop()
         if self._failure:
             raise MonitorError(self._failure)
 
@@ -79,4 +84,5 @@ def running(settings: Settings) -> Iterator[Product]:
         product = Product(settings.model_copy(update=used), store, listener)
         keeper = Keeper(product.settings.environment(), store, embedded, product.stop)
         stack.callback(keeper.close)
+        product.ask_to_stop = keeper.ask_to_stop
         yield product
