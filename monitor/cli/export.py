@@ -120,7 +120,7 @@ def _page(name: str, series: dict[str, Series]) -> str:
         for metric in metrics:
             points = series[metric].as_json()
             figure.add_scatter(x=points["step"], y=points["value"], name=metric, row=row, col=1)
-        if panel == "S":
+        if panel.startswith("S"):
             figure.update_yaxes(type="log", title="rad", row=row, col=1)
     height = PANEL_PX * len(panels) + MARGIN_PX
     title = {"text": html.escape(name)}
@@ -134,5 +134,14 @@ def _panels(metrics: Iterable[str]) -> dict[str, list[str]]:
     panels: dict[str, list[str]] = {name: [] for name in PANELS}
     for metric in metrics:
         if not is_tensor_metric(metric):
-            panels.setdefault(metric.partition(".")[0], []).append(metric)
+            panels.setdefault(_panel_of(metric), []).append(metric)
     return {panel: found for panel, found in panels.items() if found}
+
+
+def _panel_of(metric: str) -> str:
+    """Metrics of one unit share a panel: D's companions are counts and shares, not nats."""
+    if metric.endswith("@epoch"):
+        return "S per epoch"
+    if metric.startswith("D.") and metric != "D.cwj":
+        return metric
+    return metric.partition(".")[0]
