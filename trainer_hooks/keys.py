@@ -5,6 +5,7 @@ script may touch them together on a Redis Cluster. Names are percent-encoded: af
 character is left that means anything to a key, to a glob pattern or to a hash tag.
 """
 
+import re
 from typing import Literal
 from urllib.parse import quote, unquote
 from zlib import crc32
@@ -17,6 +18,11 @@ SHARDS = 1
 MAX_RUN_NAME = 128
 #: Longest scalar and tensor name, characters (contract).
 MAX_METRIC_NAME = 256
+
+#: Names that the monitor's own metrics have; a scalar must not have them (contract).
+OWN_METRIC = re.compile(r"(Q|D|[SQD]\..*)\Z", re.DOTALL)
+#: Ends the metric of angles from epoch to epoch; a network's name must not.
+EPOCH_SUFFIX = "@epoch"
 
 Lane = Literal["fast", "samples"]
 #: Cheap jobs (weights, scalars) never wait behind sample batches.
@@ -56,6 +62,20 @@ def check_run(name: object) -> str:
     if "/" in checked or checked in (".", ".."):
         raise BadNameError(f"run name {checked!r} must not be '.' or '..' or hold a '/'")
     return checked
+
+
+def check_network(name: object) -> str:
+    """Return `name` if it may name a network: its metrics are ``S.<name>``, ``S.<name>/<tensor>``
+    and ``S.<name>@epoch``, which must stay apart."""
+    checked = check_name(name, what="network name", longest=MAX_RUN_NAME)
+    if "/" in checked or checked.endswith(EPOCH_SUFFIX):
+        raise BadNameError(f"network name {checked!r} must not hold '/' or end with '@epoch'")
+    return checked
+
+
+def is_own_metric(name: str) -> bool:
+    """Whether `name` is a metric's: ``Q``, ``D``, ``S.*``, ``Q.*`` or ``D.*``."""
+    return OWN_METRIC.match(name) is not None
 
 
 def shard_of(run: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import BadNameError, NetworkError, message_of
-from trainer_hooks.keys import MAX_RUN_NAME, check_name
+from trainer_hooks.keys import check_network
 from trainer_hooks.schedule import WeightSchedule
 from trainer_hooks.settings import Settings
 from trainer_hooks.snapshot import Snapshot, Snapshots
@@ -73,12 +73,7 @@ class Networks:
 
     def _check(self, name: object, taken: Taken) -> None:
         if name not in self._schedules:
-            checked = check_name(name, what="network name", longest=MAX_RUN_NAME)
-            if "/" in checked or checked.endswith("@epoch"):
-                raise BadNameError(
-                    f"network name {checked!r} must not hold '/' or end with '@epoch': "
-                    "S.<network>/<tensor> and S.<network>@epoch are metrics"
-                )
+            checked = check_network(name)
             every, overhead = self._settings.weights_every, self._settings.max_overhead
             self._schedules[checked] = WeightSchedule(every, overhead)
         if len(taken.calls) + len(taken.failures) >= MOST_NETWORKS:

@@ -1,6 +1,5 @@
 """Scalars of a push: which names are free, and their values without waiting for a device."""
 
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +7,9 @@ from typing import Any
 from trainer_hooks.collective import sharded_kind
 from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import HookError
-from trainer_hooks.keys import MAX_METRIC_NAME, check_name
+from trainer_hooks.keys import MAX_METRIC_NAME, check_name, is_own_metric
 from trainer_hooks.landing import Landing, launch
 
-#: Names that the monitor's own metrics have (contract).
-OWN_METRIC = re.compile(r"(Q|D|[SQD]\..*)\Z", re.DOTALL)
 #: Scalars of one push: two tensors each, they fit into a frame (wire.MAX_TENSORS).
 MOST_SCALARS = 1000
 #: Names remembered, so that each is checked once and not at every step.
@@ -45,7 +42,7 @@ class Scalars:
 
     def _kept_name(self, name: str) -> str:
         kept = check_name(name, what="scalar name", longest=MAX_METRIC_NAME)
-        if OWN_METRIC.match(name):
+        if is_own_metric(name):
             kept = f"scalar.{name}"
             self._complaints.say(
                 f"name {name}", f"scalar {name!r} has a metric's name; it is kept as {kept!r}"

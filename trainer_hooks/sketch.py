@@ -21,7 +21,7 @@ MIN_BUCKETS = 64
 SIGNS = 16_777_259
 #: Weights multiplied at once on the CPU: 256 KiB of float32 stay in the second-level cache.
 BLOCK_WEIGHTS = 65536
-#: Likewise on a device, where every block costs three launches: 64 MiB of float32.
+#: Likewise on a device, where every block costs three launches: 64 MiB of float32. Less than SIGNS.
 DEVICE_BLOCK_WEIGHTS = 16 * 2**20
 
 

@@ -61,10 +61,8 @@ def keep_generator(stack: contextlib.ExitStack, generator: Any) -> None:
 def _seed_python(stack: contextlib.ExitStack, seed: int) -> None:
     stack.callback(random.setstate, random.getstate())
     random.seed(seed)
-    state = np.random.get_state(legacy=False)
-    stack.callback(np.random.set_state, state)
-    if state["bit_generator"] == "MT19937":  # Others, which a trainer may set, take no seed.
-        np.random.seed(seed % NUMPY_SEEDS)
+    stack.callback(np.random.set_state, np.random.get_state(legacy=False))
+    np.random.seed(seed % NUMPY_SEEDS)
 
 
 def _seed_torch(stack: contextlib.ExitStack, torch: Any, seed: int) -> None:

@@ -1,6 +1,5 @@
 """Frames to checked nouns: what arrives is not trusted, so every shape and index is looked at."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,16 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.store.blocks import MOST_ROWS, Rows
-from trainer_hooks.errors import MOST_CHARACTERS, BadNameError, WireError
-from trainer_hooks.keys import MAX_METRIC_NAME, MAX_RUN_NAME, check_name
-from trainer_hooks.wire import Frame
+from monitor.worker import checks
+from trainer_hooks.errors import BadNameError, WireError
+from trainer_hooks.keys import check_network, is_own_metric
+from trainer_hooks.wire import EPOCH_PAIR as EPOCH_PAIR
+from trainer_hooks.wire import PAIR_COLUMNS, Frame
+from trainer_hooks.wire import STEP_PAIR as STEP_PAIR
 
-#: Columns of the pair table: earlier and later snapshot, row, kind, lag in steps.
-PAIR_COLUMNS = 5
-#: Kinds of pairs: adjacent pushes; last pushes of consecutive epochs.
-STEP_PAIR, EPOCH_PAIR = 0, 1
-#: Whole numbers beyond this are not exact in browsers and in Redis' scripts.
-MOST_COUNT = 2**53
+#: What a malformed header or a missing tensor makes Python raise.
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, BadNameError)
+#: Rank of a batch of images (N, C, H, W), and their channels.
+IMAGE_RANK, IMAGE_CHANNELS = 4, (1, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,54 +80,63 @@ class SamplesFrame:
 
 
 def weights_frame(frame: Frame) -> WeightsFrame:
-    """The checked content of a weights frame.
+    """The checked content of a weights frame (docs/wire-format.md).
 
     Raises:
-        WireError: a part is missing, or a shape, an index or a name is out of bounds.
+        WireError: a part is missing or given twice, or a shape, an index or a name is out of
+            bounds.
     """
+    header = frame.header
     try:
         rows = _rows(frame)
         count = rows.seq.size
-        networks = tuple(_network(frame, entry, count) for entry in frame.header["networks"])
+        networks = tuple(_network(frame, entry, count) for entry in header["networks"])
+        checks.unique((network.name for network in networks), "network")
+        checks.unique(header["scalars"], "scalar")
         scalars = {
-            _name(name): _scalar(frame, index, count)
-            for index, name in enumerate(frame.header["scalars"])
+            _scalar_name(name): _scalar(frame, index, count)
+            for index, name in enumerate(header["scalars"])
         }
         failures = tuple(
-            (_name(f["metric"]), _index(f["row"], count), _reason(f["reason"]))
-            for f in frame.header["failures"]
+            (
+                checks.name(failure["metric"]),
+                checks.index(failure["row"], count),
+                checks.reason(failure["reason"]),
+            )
+            for failure in header["failures"]
         )
-    except (KeyError, TypeError, ValueError, AttributeError, BadNameError) as error:
-        raise WireError(f"weights frame is malformed: {error!r}") from error
+    except MALFORMED as error:
+        raise WireError(f"weights frame is malformed: {checks.quoted(error)}") from error
     return WeightsFrame(rows, networks, scalars, failures)
 
 
 def samples_frame(frame: Frame) -> SamplesFrame:
-    """The checked content of a samples frame.
+    """The checked content of a samples frame (docs/wire-format.md).
 
     Raises:
-        WireError: a part is missing or has a wrong type.
+        WireError: a part is missing, has a wrong type, or the samples are none.
     """
     header = frame.header
     try:
         epoch = header["epoch"]
+        samples = _samples(frame.tensors["samples"])
         rows = Rows.one(
-            _whole(header["seq"]),
-            _whole(header["step"]),
-            float(epoch) if epoch is not None and math.isfinite(epoch) else None,
-            _finite(header["time"]),
+            checks.index(header["seq"], MOST_ROWS),
+            checks.whole(header["step"]),
+            None if epoch is None else checks.finite(epoch),
+            checks.finite(header["time"]),
         )
         return SamplesFrame(
             rows=rows,
-            part=_whole(header["part"]),
-            last=bool(header["last"]),
-            samples=frame.tensors["samples"],
-            nonfinite=_whole(header["nonfinite"]),
-            clipped=_whole(header["clipped"]),
-            failure=_reason(header["failure"]),
+            part=checks.index(header["part"], MOST_ROWS),
+            last=checks.flag(header["last"]),
+            samples=samples,
+            nonfinite=checks.index(header["nonfinite"], samples.size + 1),
+            clipped=checks.index(header["clipped"], samples.size + 1),
+            failure=checks.reason(header["failure"]),
         )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise WireError(f"samples frame is malformed: {error!r}") from error
+    except MALFORMED as error:
+        raise WireError(f"samples frame is malformed: {checks.quoted(error)}") from error
 
 
 def _rows(frame: Frame) -> Rows:
@@ -139,8 +148,8 @@ def _rows(frame: Frame) -> Rows:
         raise WireError(f"index columns differ in shape or are empty: {seq.shape}, {step.shape}")
     if seq.min() < 0 or step.min() < 0 or np.unique(seq).size != seq.size:
         raise WireError("row numbers and steps must not be negative, nor rows be given twice")
-    if seq.max() >= MOST_ROWS or step.max() >= MOST_COUNT:
-        raise WireError(f"row {seq.max()} or step {step.max()} is beyond {MOST_ROWS}, {MOST_COUNT}")
+    if seq.max() >= MOST_ROWS or step.max() >= checks.MOST_COUNT:
+        raise WireError(f"row {seq.max()} or step {step.max()} is beyond {MOST_ROWS}, 2^53")
     if not np.isfinite(time).all():
         raise WireError("row times must be finite")
     # JSON has no infinity; an epoch that is none is left out.
@@ -148,30 +157,49 @@ def _rows(frame: Frame) -> Rows:
 
 
 def _network(frame: Frame, entry: dict[str, Any], rows: int) -> NetworkBlock:
-    name = check_name(entry["name"], what="network name", longest=MAX_RUN_NAME)
-    if entry["form"] not in ("full", "sketch"):
-        raise WireError(f"network {name!r} has unknown form {entry['form']!r}")
+    name, form = check_network(entry["name"]), entry["form"]
+    if form not in ("full", "sketch"):
+        raise WireError(f"network {name!r} has unknown form {checks.quoted(form)}")
+    checks.whole(entry.get("seed", 0))
     tensors, width = _tensors(entry["tensors"])
-    snapshots = frame.tensors[f"network.{_whole(entry['index'])}.snapshots"]
-    pairs = frame.tensors[f"network.{entry['index']}.pairs"]
+    if form == "full" and not all(tensor.exact for tensor in tensors):
+        raise WireError(f"network {name!r} is full, but not all of its tensors are")
+    place = f"network.{checks.whole(entry['index'])}"
+    snapshots, pairs = frame.tensors[f"{place}.snapshots"], frame.tensors[f"{place}.pairs"]
     if snapshots.dtype != np.float32 or snapshots.ndim != 2 or snapshots.shape[1] != width:
         raise WireError(f"snapshots of {name!r} are {snapshots.shape}, expected (S, {width})")
+    _check_pairs(name, pairs, len(snapshots), rows)
+    return NetworkBlock(name, form == "sketch", tensors, snapshots, pairs)
+
+
+def _check_pairs(name: str, pairs: NDArray[Any], snapshots: int, rows: int) -> None:
     if pairs.dtype != np.int64 or pairs.ndim != 2 or pairs.shape[1] != PAIR_COLUMNS:
         raise WireError(f"pairs of {name!r} are {pairs.shape}, expected (P, {PAIR_COLUMNS})")
-    bounds = np.array([len(snapshots), len(snapshots), rows, EPOCH_PAIR + 1])
+    if len(pairs) > (EPOCH_PAIR + 1) * rows:
+        raise WireError(f"{name!r} has {len(pairs)} pairs; {rows} rows end one of each kind")
+    bounds = np.array([snapshots, snapshots, rows, EPOCH_PAIR + 1])
     if ((pairs[:, :4] < 0) | (pairs[:, :4] >= bounds)).any():
         raise WireError(f"a pair of {name!r} points outside its tables")
-    return NetworkBlock(name, entry["form"] == "sketch", tensors, snapshots, pairs)
+    if ((pairs[:, 4] <= -checks.MOST_COUNT) | (pairs[:, 4] >= checks.MOST_COUNT)).any():
+        raise WireError(f"a lag of {name!r} is beyond 2^53 steps")
 
 
 def _tensors(entries: list[Any]) -> tuple[tuple[Tensor, ...], int]:
     tensors, start = [], 0
     for name, weights, numbers in entries:
-        if not 1 <= _whole(numbers) <= _whole(weights):
-            raise WireError(f"tensor {name!r} claims {numbers} numbers for {weights} weights")
-        tensors.append(Tensor(_name(name), slice(start, start + numbers), numbers == weights))
+        if not 1 <= checks.whole(numbers) <= checks.whole(weights):
+            raise WireError(f"a tensor claims {numbers} numbers for {weights} weights")
+        span = slice(start, start + numbers)
+        tensors.append(Tensor(checks.name(name), span, numbers == weights))
         start += numbers
+    checks.unique((tensor.name for tensor in tensors), "tensor")
     return tuple(tensors), start
+
+
+def _scalar_name(name: Any) -> str:
+    if is_own_metric(checks.name(name)):
+        raise WireError(f"scalar {name!r} has the name of a metric")
+    return str(name)
 
 
 def _scalar(frame: Frame, index: int, count: int) -> list[tuple[int, float]]:
@@ -179,33 +207,19 @@ def _scalar(frame: Frame, index: int, count: int) -> list[tuple[int, float]]:
     values = frame.tensors[f"scalar.{index}.value"]
     if rows.ndim != 1 or rows.shape != values.shape or rows.size == 0:
         raise WireError(f"scalar {index} has {rows.shape} rows and {values.shape} values")
-    if rows.dtype != np.int64 or rows.min() < 0 or rows.max() >= count:
-        raise WireError(f"scalar {index} points outside the row table")
-    return list(zip(rows.tolist(), map(float, values.tolist()), strict=True))
+    if rows.dtype != np.int64 or values.dtype != np.float64:
+        raise WireError(f"scalar {index} has dtypes {rows.dtype} and {values.dtype}")
+    if rows.min() < 0 or rows.max() >= count or np.unique(rows).size != rows.size:
+        raise WireError(f"scalar {index} points outside the row table, or twice at one row")
+    return list(zip(rows.tolist(), values.tolist(), strict=True))
 
 
-def _name(name: Any) -> str:
-    return check_name(name, what="name", longest=2 * MAX_METRIC_NAME)
-
-
-def _reason(value: Any) -> str:
-    """Text that fits a line and every program it passes through; a lone surrogate would not."""
-    return " ".join(str(value).split()).encode(errors="replace").decode()[:MOST_CHARACTERS]
-
-
-def _index(value: Any, count: int) -> int:
-    if not 0 <= _whole(value) < count:
-        raise WireError(f"row {value} is outside the {count} rows")
-    return int(value)
-
-
-def _whole(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < MOST_COUNT:
-        raise WireError(f"{value!r} is no whole number from 0 to 2^53")
-    return value
-
-
-def _finite(value: Any) -> float:
-    if not math.isfinite(float(value)):
-        raise WireError(f"{value!r} is not finite")
-    return float(value)
+def _samples(samples: NDArray[Any]) -> NDArray[Any]:
+    is_image = samples.ndim == IMAGE_RANK and samples.shape[1] in IMAGE_CHANNELS
+    if samples.dtype == np.uint8 and not is_image:
+        raise WireError(f"uint8 samples are {samples.shape}, expected (n, C, H, W), C = 1 or 3")
+    if samples.dtype not in (np.uint8, np.float32) or samples.ndim < 2:
+        raise WireError(f"samples are {samples.dtype} {samples.shape}, expected floats (n, …)")
+    if len(samples) and not samples.size:
+        raise WireError(f"samples of shape {samples.shape} hold nothing")
+    return samples
