@@ -43,7 +43,7 @@ class JobQueue(Claims):
         self._finish = store.data.register_script(scripts.FINISH)
         self._keep_part = store.data.register_script(scripts.KEEP_PART)
         self._fail = store.data.register_script(scripts.FAIL)
-        self._dismiss = store.data.register_script(scripts.DISMISS)
+        self._retire = store.data.register_script(scripts.RETIRE)
         self._release = store.blobs.register_script(scripts.RELEASE)
 
     def frame(self, job: Job) -> bytes | None:
@@ -87,11 +87,16 @@ class JobQueue(Claims):
             return int(self._fail(keys=self._job_keys(job), args=self._claim_of(job)))
 
     def dismiss(self, job: Job) -> None:
-        """Acknowledge a job that has nothing to add."""
+        """End a job that has nothing more to add: give its bytes back to the run's budget."""
+        run_keys = [
+            keys.outstanding(job.run),
+            keys.outstanding_bytes(job.run),
+            keys.blob(job.run, job.blob),
+        ]
+        with reachable(self._store.blob_url):
+            self._release(keys=run_keys, args=[f"{job.blob}|{job.nbytes}"])
         with reachable(self._store.redis_url):
-            dismissed = self._dismiss(keys=self._job_keys(job), args=self._claim_of(job))
-        if dismissed:
-            self._free(job)
+            self._retire(keys=self._job_keys(job), args=self._claim_of(job))
 
     def keep_part(self, job: Job, part: int, result: bytes, *, last: bool) -> list[bytes] | None:
         """Store a partial result; all of them if this was the last missing one, else None.
@@ -110,7 +115,7 @@ class JobQueue(Claims):
         if answer[0] == b"complete":
             return list(answer[1:])
         if answer[0] != b"unclaimed":
-            self._free(job)
+            self.dismiss(job)
         return None
 
     def finish(
@@ -122,7 +127,7 @@ class JobQueue(Claims):
         counts: dict[str, int] | None = None,
         dead: str = "",
     ) -> bool:
-        """Store the block and acknowledge, once; False if the claim or the run is gone.
+        """Store the block once and end the job; False if the claim or the run is gone.
 
         Args:
             job: the job whose claim this worker holds.
@@ -152,7 +157,7 @@ class JobQueue(Claims):
                 ],
             )
         if answer != b"unclaimed":
-            self._free(job)
+            self.dismiss(job)
         return bool(answer == b"done")
 
     def _ordinal(self, job: Job) -> int:
@@ -181,13 +186,3 @@ class JobQueue(Claims):
             keys.grids(run),
             keys.modes(run),
         ]
-
-    def _free(self, job: Job) -> None:
-        """Give its bytes back to the run's budget."""
-        run_keys = [
-            keys.outstanding(job.run),
-            keys.outstanding_bytes(job.run),
-            keys.blob(job.run, job.blob),
-        ]
-        with reachable(self._store.blob_url):
-            self._release(keys=run_keys, args=[f"{job.blob}|{job.nbytes}"])

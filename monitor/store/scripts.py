@@ -2,6 +2,10 @@
 
 All but RELEASE begin with KEYS 1 job stream, 2 failures and ARGV 1 group, 2 consumer, 3 job id,
 and change nothing unless this consumer still holds the claim on the job.
+
+A job ends in three steps: its result is stored and the job marked as done, its frame is freed on
+the other server, the job is retired. A worker that dies between them leaves a job that the next
+one takes over; the mark keeps it from storing twice.
 """
 
 _CLAIM = """
@@ -10,12 +14,9 @@ local function claimed()
   return held[1] ~= nil and held[1][2] == ARGV[2]
 end
 """
-_RETIRE = """
-local function retire()
-  redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
-  redis.call('XDEL', KEYS[1], ARGV[3])
-  redis.call('HDEL', KEYS[2], ARGV[3])
-end
+_DONE = """
+local function is_done() return redis.call('HGET', KEYS[2], ARGV[3]) == 'done' end
+local function mark_done() redis.call('HSET', KEYS[2], ARGV[3], 'done') end
 """
 
 #: Keep a claim: 1, or 0 if it is another's by now.
@@ -26,30 +27,30 @@ return 1
 """
 
 #: Count a failure of a job: how many there were, 0 if it is another's by now.
-FAIL = f"""{_CLAIM}
-if not claimed() then return 0 end
+FAIL = f"""{_CLAIM}{_DONE}
+if not claimed() or is_done() then return 0 end
 return redis.call('HINCRBY', KEYS[2], ARGV[3], 1)
 """
 
-#: Acknowledge a job that has nothing to add: 1, or 0 if it is another's by now.
-DISMISS = f"""{_CLAIM}{_RETIRE}
+#: Retire a job whose frame was freed. Returns 1, or 0 if it is another's by now.
+RETIRE = f"""{_CLAIM}
 if not claimed() then return 0 end
-retire()
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
+redis.call('XDEL', KEYS[1], ARGV[3])
+redis.call('HDEL', KEYS[2], ARGV[3])
 return 1
 """
 
-#: Finish a job: store its block, append its events, acknowledge it.
+#: Store a job's block, append its events, mark it as done.
 #: KEYS 3 segments, 4 rows, 5 metrics, 6 problems, 7 events, 8 shard events, 9 dead letters,
 #:   10 parts to delete, 11 grids, 12 modes, 13… columns
 #: ARGV 4 JSON, 5 image grid, 6 mode histogram, 7… column bytes
-#: Returns 'done', 'unclaimed' or 'deleted' (then the job is retired and nothing is stored).
-FINISH = f"""{_CLAIM}{_RETIRE}
+#: Returns 'done', 'unclaimed' or 'deleted' (the run).
+FINISH = f"""{_CLAIM}{_DONE}
 if not claimed() then return 'unclaimed' end
+if is_done() then return 'done' end
 local job = cjson.decode(ARGV[4])
-if redis.call('HEXISTS', KEYS[3], job.segment) == 0 then
-  retire()
-  return 'deleted'
-end
+if redis.call('HEXISTS', KEYS[3], job.segment) == 0 then return 'deleted' end
 local function number(field)
   return tonumber(redis.call('HGET', KEYS[4], job.segment .. ':' .. field) or '')
 end
@@ -110,20 +111,18 @@ if job.dead ~= '' then
   redis.call('XADD', KEYS[9], 'MAXLEN', '~', job.most_dead, '*', 'run', job.run, 'job', ARGV[3],
     'error', job.dead)
 end
-retire()
+mark_done()
 return 'done'
 """
 
 #: Keep a partial result of a sample batch; whoever brings the last missing one gets them all and
-#: still holds the job, everybody else is done with it.
+#: still has to finish, everybody else is done.
 #: KEYS 3 segments, 4 parts · ARGV 4 segment, 5 part, 6 result, 7 last (0/1), 8 time to live s
 #: Returns {'unclaimed'}, {'deleted'}, {'stored'} or {'complete', result of each part…}.
-KEEP_PART = f"""{_CLAIM}{_RETIRE}
+KEEP_PART = f"""{_CLAIM}{_DONE}
 if not claimed() then return {{'unclaimed'}} end
-if redis.call('HEXISTS', KEYS[3], ARGV[4]) == 0 then
-  retire()
-  return {{'deleted'}}
-end
+if is_done() then return {{'stored'}} end
+if redis.call('HEXISTS', KEYS[3], ARGV[4]) == 0 then return {{'deleted'}} end
 redis.call('HSET', KEYS[4], ARGV[5], ARGV[6])
 if ARGV[7] == '1' then redis.call('HSET', KEYS[4], 'last', ARGV[5]) end
 redis.call('EXPIRE', KEYS[4], ARGV[8])
@@ -133,7 +132,7 @@ if last and redis.call('HLEN', KEYS[4]) == last + 2 then
   for part = 0, last do complete[part + 2] = redis.call('HGET', KEYS[4], part) end
   return complete
 end
-retire()
+mark_done()
 return {{'stored'}}
 """
 

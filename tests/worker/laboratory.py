@@ -1,0 +1,79 @@
+"""Evaluators whose answers the test chooses by the images it draws."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.diversity.embedder import Embedder
+from monitor.diversity.reference import ReferenceSet
+from monitor.errors import EmbedderError, ImageError
+from monitor.quality import Detection
+from monitor.worker.pipeline import Evaluators
+
+#: Brightness that stands for a mode, times its number.
+MODE_LEVEL = 10
+MODES = 12
+SIDE = 16
+
+
+class Painted:
+    """Finds a face as probable as the red of the first pixel says, out of 200."""
+
+    def __init__(self, failure: str = "") -> None:
+        self.failure = failure
+        self.seen = 0
+
+    def detect(self, images: NDArray[np.uint8]) -> Detection:
+        if self.failure:
+            raise ImageError(self.failure)
+        self.seen += len(images)
+        probability = (images[:, 0, 0, 0] / 200).astype(np.float32)
+        return Detection(probability, np.full((len(images), 5, 2), np.nan, np.float32))
+
+
+class MiddleColour:
+    """An ArcFace network in name: the feature is the colour in the middle of the crop."""
+
+    input_shape = ("N", 3, 112, 112)
+
+    def __init__(self, failing: bool = False) -> None:
+        self.failing = failing
+
+    def forward(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
+        colours = crops[:, :2, 56, 56].astype(np.float32)
+        return np.full_like(colours, np.nan) if self.failing else colours
+
+
+def evaluators(
+    *, failure: str = "", failing_embedder: bool = False, name: str = "painted", modes: int = MODES
+) -> Evaluators:
+    """A detector, an embedder and a reference of `modes` grey levels."""
+    levels = np.arange(modes, dtype=np.float32)[:, None] * MODE_LEVEL
+    reference = ReferenceSet(
+        name,
+        np.repeat(levels, 2, axis=1),
+        np.ones(modes, np.int64),
+        tuple(f"level {i}" for i in range(modes)),
+        "colour",
+        "ab" * 32,
+        normalised=False,
+    )
+    embedder = Embedder("colour", "ab" * 32, 2, "CPU", MiddleColour(failing_embedder))
+    return Evaluators(Painted(failure), embedder, reference)
+
+
+def without_reference(reason: str = "no reference set") -> Evaluators:
+    """A detector alone."""
+    return Evaluators(Painted(), None, None, diversity_failure=reason)
+
+
+def painted(probabilities: Any, modes: Any) -> NDArray[np.uint8]:
+    """(n, 3, SIDE, SIDE) uint8: images with these probabilities (out of 200) and modes."""
+    levels = np.asarray(modes, np.uint8) * MODE_LEVEL
+    images = np.broadcast_to(levels[:, None, None, None], (len(levels), 3, SIDE, SIDE)).copy()
+    images[:, 0, 0, 0] = probabilities
+    return images
+
+
+__all__ = ["EmbedderError", "evaluators", "painted", "without_reference"]
