@@ -32,6 +32,18 @@ class LinkError(HookError):
     """Redis is away or refuses: the sender waits and tries again."""
 
 
+class RunDeletedError(LinkError):
+    """Somebody deleted the run; nothing more is to be sent."""
+
+
+class RunLostError(LinkError):
+    """Redis came back empty: the run must register again."""
+
+
+class BudgetUsedError(LinkError):
+    """The worker has not yet processed what is already there."""
+
+
 def message_of(error: BaseException) -> str:
     """One line for people: the error's message, and its type unless it is ours."""
     text = " ".join(str(error).split())

@@ -1,25 +1,17 @@
 """The sender's line to Redis: find it, register the run, post frames, beat. No retries in here."""
 
-import contextlib
-import functools
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from trainer_hooks import keys, scripts
-from trainer_hooks.errors import LinkError
-from trainer_hooks.settings import Settings, find_redis
+from trainer_hooks import keys
+from trainer_hooks.clients import Clients, link_errors
+from trainer_hooks.errors import BudgetUsedError, LinkError, RunDeletedError, RunLostError
+from trainer_hooks.settings import Settings
 from trainer_hooks.wire import Frame, encode
 
-#: Longest wait for an answer, seconds; well under `flush_timeout_s`.
-SOCKET_TIMEOUT_S = 5.0
-CONNECT_TIMEOUT_S = 2.0
 #: A frame that no worker took is thrown away after this long, seconds: a safety net.
 BLOB_TTL_S = 3600
 #: Share of the budget that samples may use up in Redis, so that S and the losses never wait for
@@ -28,9 +20,6 @@ SAMPLES_SHARE = 0.75
 #: Suffixes tried for a run name that is taken.
 MOST_SUFFIXES = 10_000
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -38,47 +27,6 @@ class Answer:
 
     batches_done: int
     alerts: tuple[dict[str, Any], ...] = ()
-
-
-class RunDeletedError(LinkError):
-    """Somebody deleted the run; nothing more is to be sent."""
-
-
-class RunLostError(LinkError):
-    """Redis came back empty: the run must register again."""
-
-
-class BudgetUsedError(LinkError):
-    """The worker has not yet processed what is already there."""
-
-
-def _link_errors(
-    method: Callable[Concatenate["Link", P], R],
-) -> Callable[Concatenate["Link", P], R]:
-    @functools.wraps(method)
-    def wrapped(self: "Link", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(self, *args, **kwargs)
-        except (redis.RedisError, OSError) as error:
-            raise LinkError(f"{type(error).__name__}: {error}") from error
-
-    return wrapped
-
-
-class _Clients:
-    """Clients of both servers and the scripts they run; made anew at every connection."""
-
-    def __init__(self, data: "redis.Redis", blobs: "redis.Redis") -> None:
-        self.data, self.blobs = data, blobs
-        self.register = data.register_script(scripts.REGISTER)
-        self.post = data.register_script(scripts.POST)
-        self.beat = data.register_script(scripts.HEARTBEAT)
-        self.reserve = blobs.register_script(scripts.RESERVE)
-
-    def close(self) -> None:
-        for client in {self.data, self.blobs}:
-            with contextlib.suppress(redis.RedisError, OSError):
-                client.close()
 
 
 class Link:
@@ -93,7 +41,7 @@ class Link:
         self._settings = settings
         self._segment = segment
         self._instance: object = None
-        self._open: _Clients | None = None
+        self._open: Clients | None = None
         self._bytes: dict[str, tuple[Frame, bytes]] = {}
         self.run = settings.run
         self.registered = False
@@ -103,7 +51,7 @@ class Link:
         """Whether `post` and `beat` may be called."""
         return self._open is not None
 
-    @_link_errors
+    @link_errors
     def connect(self, first_row: int) -> None:
         """Connect and register.
 
@@ -111,17 +59,10 @@ class Link:
             first_row: the oldest weights row that is still to be sent: those before it are lost
                 with a Redis that comes back empty.
         """
-        url = find_redis(self._settings)
-        if url is None:
-            raise LinkError(
-                f"no Redis is known: start `sqd up`, or set SQD_REDIS_URL "
-                f"(looked for {self._settings.home / 'endpoint'})"
-            )
-        data = _client(url)
-        clients = _Clients(data, self._blob_client(data, url))
+        clients = Clients(self._settings)
         try:
-            data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
-            instance = data.get(keys.INSTANCE)
+            clients.data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
+            instance = clients.data.get(keys.INSTANCE)
             if not self.registered or self._instance != instance:
                 self._register(clients, first_row)
         except BaseException:
@@ -137,7 +78,7 @@ class Link:
         if clients is not None:
             clients.close()
 
-    @_link_errors
+    @link_errors
     def post(self, frame: Frame, last_row: int, last_step: int) -> Answer:
         """Send one frame. Sending it again after a lost answer changes nothing in the end.
 
@@ -167,7 +108,7 @@ class Link:
         del self._bytes[frame.kind]
         return Answer(int(answer[1]))
 
-    @_link_errors
+    @link_errors
     def beat(
         self, drops: dict[str, int], networks: dict[str, Any], *, finished: bool = False
     ) -> Answer:
@@ -199,19 +140,12 @@ class Link:
             self._bytes[frame.kind] = frame, data
         return data
 
-    def _clients(self) -> _Clients:
+    def _clients(self) -> Clients:
         if self._open is None:
             raise LinkError("not connected")
         return self._open
 
-    def _blob_client(self, data: "redis.Redis", redis_url: str) -> "redis.Redis":
-        said = self._settings.blob_url or data.get(keys.BLOB_URL)
-        if not said:
-            return data
-        url = said.decode() if isinstance(said, bytes) else str(said)
-        return data if url == redis_url else _client(url)
-
-    def _register(self, clients: _Clients, first_row: int) -> None:
+    def _register(self, clients: Clients, first_row: int) -> None:
         resume = self._settings.resume or self.registered
         described = self._settings.described()
         about = {"first_row": first_row, "host": described["host"], "pid": described["pid"]}
@@ -229,14 +163,12 @@ class Link:
                 ],
             )
             if answer == b"ok":
-                seconds, microseconds = clients.data.time()
-                started_s = float(seconds) + float(microseconds) / 1e6
-                clients.data.zadd(keys.RUNS, {name: started_s}, nx=not resume)
+                clients.data.zadd(keys.RUNS, {name: clients.now_s()}, nx=not resume)
                 self.run, self.registered = name, True
                 return
         raise LinkError(f"{MOST_SUFFIXES} runs are already called {self._settings.run!r}")
 
-    def _store_blob(self, clients: _Clients, kind: str, blob_id: str, data: bytes) -> None:
+    def _store_blob(self, clients: Clients, kind: str, blob_id: str, data: bytes) -> None:
         share = SAMPLES_SHARE if kind == "samples" else 1
         used = clients.reserve(
             keys=[keys.outstanding(self.run), keys.outstanding_bytes(self.run)],
@@ -261,26 +193,12 @@ class Link:
             "time": repr(float(max(times))),
         }
 
-    def _check_known(self, clients: _Clients, answer: list[Any]) -> None:
+    def _check_known(self, clients: Clients, answer: list[Any]) -> None:
         if answer[0] != b"unknown":
             return
         if clients.data.get(keys.INSTANCE) == self._instance:
             raise RunDeletedError(f"run {self.run!r} was deleted")
         raise RunLostError(f"Redis no longer knows run {self.run!r}")
-
-
-def _client(url: str) -> "redis.Redis":
-    try:
-        return redis.Redis.from_url(
-            url,
-            socket_timeout=SOCKET_TIMEOUT_S,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
-    except ValueError as error:
-        # Its text may hold a part of the password.
-        raise LinkError(f"the Redis URL is not usable ({type(error).__name__})") from None
 
 
 def _candidates(name: str) -> Iterator[str]:

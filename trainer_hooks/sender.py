@@ -6,8 +6,14 @@ import time
 import uuid
 from typing import Any
 
-from trainer_hooks.errors import LinkError, WireError
-from trainer_hooks.link import BudgetUsedError, Link, RunDeletedError, RunLostError
+from trainer_hooks.errors import (
+    BudgetUsedError,
+    LinkError,
+    RunDeletedError,
+    RunLostError,
+    WireError,
+)
+from trainer_hooks.link import Link
 from trainer_hooks.outgoing import PACK_INTERVAL_S, SamplesLine, WeightsLine
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.settings import Settings

@@ -1,0 +1,132 @@
+"""Networks of a push: one that cannot be taken fails alone, with its reason."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+
+from trainer_hooks.complaints import Complaints
+from trainer_hooks.errors import NetworkError
+from trainer_hooks.networks import MOST_NETWORKS, SNAPSHOT_COPIES, Networks, Taken, gathered
+from trainer_hooks.push_queue import PushQueue
+from trainer_hooks.settings import read_settings
+
+W = {"w": np.ones(4, np.float32)}
+
+
+@pytest.fixture
+def queue() -> PushQueue:
+    return PushQueue(2**20)
+
+
+@pytest.fixture
+def networks(queue: PushQueue) -> Networks:
+    return made(queue)
+
+
+def made(queue: PushQueue, **options: Any) -> Networks:
+    settings = read_settings({"SQD_HOME": str(Path.cwd())}, run="test", **options)
+    return Networks(settings, Complaints(queue, strict=settings.strict))
+
+
+def take(networks: Networks, named: Any, **problems: str) -> Taken:
+    return networks.take(named, problems=problems)
+
+
+def test_calls_are_counted_for_each_network(networks: Networks) -> None:
+    calls = [take(networks, named).calls for named in ({"G": W}, {"G": W, "D": W}, {"D": W})]
+    assert calls == [{"G": 1}, {"G": 2, "D": 1}, {"D": 2}]
+
+
+BAD: dict[str, Any] = {
+    "nothing": None,
+    "empty": {},
+    "without weights": nn.ReLU(),
+    "text": {"w": "x"},
+    "nameless": {"": W["w"]},
+    "not shaped yet": nn.LazyLinear(2),
+    "without numbers": nn.Linear(2, 2, device="meta"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_bad_network_fails_alone(networks: Networks, queue: PushQueue, bad: object) -> None:
+    taken = take(networks, {"G": W, "E": bad, "D": W})
+    assert list(taken.snapshots) == ["G", "D"]
+    ((metric, reason),) = taken.failures
+    assert metric == "S.E"
+    assert reason
+    assert "\n" not in reason
+    assert queue.dropped() == {"bad_network": 1}
+
+
+@pytest.mark.parametrize("name", ["", "G/main", "G@epoch", "G\n", "G" * 129, 7, None, "\ud800"])
+def test_bad_names_leave_the_others(networks: Networks, queue: PushQueue, name: Any) -> None:
+    taken = take(networks, {name: W, "D": W})
+    assert list(taken.snapshots) == ["D"]
+    assert taken.failures == []
+    assert queue.dropped() == {"bad_name": 1}
+
+
+@pytest.mark.parametrize("name", ["G" * 128, "G@ema", "G:1", "%", "*{}", "生成器", " ", "<img>"])
+def test_other_names_are_taken(networks: Networks, name: str) -> None:
+    assert list(take(networks, {name: W}).snapshots) == [name]
+
+
+def test_known_problems_are_told_for_their_network(networks: Networks) -> None:
+    taken = take(networks, {"G": W, "D": W}, G="it is given twice")
+    assert taken.failures == [("S.G", "it is given twice")]
+    assert list(taken.snapshots) == ["D"]
+
+
+def test_network_beyond_the_budget_says_what_to_do(queue: PushQueue) -> None:
+    budget = 8 * 2**20
+    networks = made(queue, weights="full", budget_bytes=budget)
+    most = budget // SNAPSHOT_COPIES // 4
+    half = {"w": np.zeros(most // 2, np.float32)}
+    taken = take(networks, {"G": half, "D": half, "E": W})
+    assert list(taken.snapshots) == ["G", "D"]
+    ((metric, reason),) = taken.failures
+    assert metric == "S.E"
+    assert "raise it, or push weights='sketch'" in reason
+
+
+def test_thinned_calls_take_nothing_and_keep_pairs_adjacent(queue: PushQueue) -> None:
+    networks = made(queue, weights_every=4)
+    calls = [take(networks, {"G": W}).calls.get("G") for _ in range(10)]
+    assert calls == [1, 2, None, None, 5, 6, None, None, 9, 10]
+
+
+def test_more_networks_than_a_frame_holds(networks: Networks, queue: PushQueue) -> None:
+    taken = take(networks, {str(i): W for i in range(MOST_NETWORKS + 3)})
+    assert len(taken.snapshots) == MOST_NETWORKS
+    assert queue.dropped() == {"bad_name": 3}
+
+
+def test_strict_raises(queue: PushQueue) -> None:
+    with pytest.raises(NetworkError):
+        take(made(queue, strict=True), {"G": {}})
+
+
+def test_networks_come_both_ways() -> None:
+    assert gathered({"G 1": W}, {"D": W}, None) == ({"G 1": W, "D": W}, {})
+    assert gathered(None, {"D": W}, (0, 1)) == ({"D": W}, {})
+
+
+def test_network_given_twice_is_a_problem_of_its_own() -> None:
+    named, problems = gathered({"G": W}, {"G": W, "D": W}, None)
+    assert list(named) == ["G", "D"]
+    assert problems == {"G": "network 'G' is given twice in one push"}
+
+
+@pytest.mark.parametrize("shard", [(0, 2), (1, 2), [3, 4], "ab"])
+def test_shards_are_not_supported_yet(shard: Any) -> None:
+    _, problems = gathered(None, {"G": W}, shard)
+    assert "not supported yet" in problems["G"]
+
+
+def test_network_without_a_name_is_explained() -> None:
+    with pytest.raises(NetworkError, match=r"not a Linear; .*push_weights\(step, G=netG\)"):
+        gathered(nn.Linear(2, 2), {}, None)

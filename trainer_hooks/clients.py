@@ -1,0 +1,92 @@
+"""Clients of the durable and the volatile Redis, as the sender uses them."""
+
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from trainer_hooks import keys, scripts
+from trainer_hooks.errors import LinkError
+from trainer_hooks.settings import Settings, find_redis
+
+#: Longest wait for an answer, seconds; well under `flush_timeout_s`.
+SOCKET_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 2.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def link_errors(method: Callable[P, R]) -> Callable[P, R]:
+    """Turn what Redis and the network raise into LinkError."""
+
+    @functools.wraps(method)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except (redis.RedisError, OSError) as error:
+            raise LinkError(f"{type(error).__name__}: {error}") from error
+
+    return wrapped
+
+
+class Clients:
+    """Both clients and the scripts they run; made anew at every connection.
+
+    Where Redis is may change from one connection to the next, and the clients with it.
+
+    Args:
+        settings: of the run.
+    Raises:
+        LinkError: nobody says where Redis is, or the durable one does not answer.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        url = find_redis(settings)
+        if url is None:
+            raise LinkError(
+                "no Redis is known: start `sqd up`, or set SQD_REDIS_URL "
+                f"(looked for {settings.home / 'endpoint'})"
+            )
+        self.data = _client(url)
+        self.blobs = self._blob_client(settings, url)
+        self.register = self.data.register_script(scripts.REGISTER)
+        self.post = self.data.register_script(scripts.POST)
+        self.beat = self.data.register_script(scripts.HEARTBEAT)
+        self.reserve = self.blobs.register_script(scripts.RESERVE)
+
+    def close(self) -> None:
+        """Hang up."""
+        for client in {self.data, self.blobs}:
+            with contextlib.suppress(redis.RedisError, OSError):
+                client.close()
+
+    def now_s(self) -> float:
+        """Unix seconds by the clock of the durable Redis: the one clock of all processes."""
+        seconds, microseconds = self.data.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+    def _blob_client(self, settings: Settings, redis_url: str) -> "redis.Redis":
+        said = settings.blob_url or self.data.get(keys.BLOB_URL)
+        if not said:
+            return self.data
+        url = said.decode() if isinstance(said, bytes) else str(said)
+        return self.data if url == redis_url else _client(url)
+
+
+def _client(url: str) -> "redis.Redis":
+    try:
+        return redis.Redis.from_url(
+            url,
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+    except ValueError as error:
+        # Its text may hold a part of the password.
+        raise LinkError(f"the Redis URL is not usable ({type(error).__name__})") from None

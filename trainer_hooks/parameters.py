@@ -1,0 +1,106 @@
+"""The weights of a network by name, whatever it is made of."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer_hooks.collective import sharded_kind
+from trainer_hooks.errors import NetworkError
+from trainer_hooks.keys import MAX_METRIC_NAME, check_name
+
+#: What stands for a tensor of integers.
+_NO_WEIGHTS = np.empty(0, np.float32)
+
+
+def named_weights(network_name: str, network: object) -> tuple[list[str], list[Any]]:
+    """Names and float tensors or arrays of a network, in its order; integers are left out.
+
+    Raises:
+        NetworkError: there are none, or something in it is no array of numbers.
+    """
+    names, tensors = [], []
+    for name, value in _items(network_name, network):
+        tensor = _as_floats(value)
+        if tensor is None:
+            raise NetworkError(
+                f"{name!r} of network {network_name!r} is a {type(value).__name__}, no weights"
+            )
+        if size_of(tensor):
+            names.append(name)
+            tensors.append(tensor)
+    if not names:
+        raise NetworkError(f"network {network_name!r} has no floating-point weights to push")
+    return names, tensors
+
+
+def _items(network_name: str, network: object) -> Iterable[tuple[str, Any]]:
+    named_parameters = getattr(network, "named_parameters", None)
+    if callable(named_parameters):
+        items: Iterable[tuple[str, Any]] = named_parameters()
+        return items
+    if isinstance(network, Mapping):
+        return network.items()
+    raise NetworkError(
+        f"network {network_name!r} is a {type(network).__name__}; "
+        "push a torch module or a mapping of names to arrays"
+    )
+
+
+def check_weights(network_name: str, network: object, names: list[str], tensors: list[Any]) -> None:
+    """What needs a look only when the network is new or has changed.
+
+    Raises:
+        NetworkError: it holds no numbers, or only this rank's part of them.
+        BadNameError: a tensor's name breaks the naming rule.
+    """
+    for name in names:
+        check_name(name, what=f"tensor of {network_name}", longest=MAX_METRIC_NAME)
+    modules = getattr(network, "modules", None)
+    parts = tuple(modules()) if callable(modules) else ()
+    for part in (*parts, *tensors):
+        if getattr(part, "is_meta", False):
+            raise NetworkError(f"network {network_name!r} is on the meta device: it has no weights")
+        kind = sharded_kind(part)
+        if kind:
+            raise NetworkError(
+                f"network {network_name!r} is a {kind}, of which this rank holds only a part; "
+                "sharded networks are not supported yet"
+            )
+
+
+def is_torch(value: object) -> bool:
+    """Whether `value` is a torch tensor; never imports torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _as_floats(value: Any) -> Any:
+    """A float tensor or array, an empty array for integers, None for what is no array of numbers.
+
+    Complex weights are two reals each.
+    """
+    if is_torch(value):
+        tensor = value.detach()
+        if tensor.is_complex():
+            return sys.modules["torch"].view_as_real(tensor.resolve_conj())
+        return tensor if tensor.is_floating_point() else _NO_WEIGHTS
+    array = _as_numpy(value)
+    if array.dtype.kind == "c":
+        return np.stack([array.real, array.imag], -1)
+    if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
+        return array
+    return _NO_WEIGHTS if array.dtype.kind in "iub" else None
+
+
+def _as_numpy(value: Any) -> NDArray[Any]:
+    if hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
+        return np.asarray(value)
+    return np.from_dlpack(value)
+
+
+def size_of(tensor: Any) -> int:
+    """Number of elements of a tensor or array."""
+    return int(tensor.numel() if is_torch(tensor) else tensor.size)
