@@ -1,5 +1,6 @@
 """What waits for other ranks: touched on one rank alone, it would hang for ever."""
 
+from functools import cache
 from typing import Any
 
 #: Modules whose forward talks to the other ranks.
@@ -17,14 +18,15 @@ SHARDED_TENSORS = ("DTensor", "ShardedTensor")
 
 def collective_kind(module: Any) -> str:
     """Name of the class that makes the forward of `module` wait for other ranks, or ""."""
-    return _kind(module, COLLECTIVE_MODULES)
+    return _kind(type(module), COLLECTIVE_MODULES)
 
 
 def sharded_kind(value: Any) -> str:
     """Name of the class that makes a module or tensor a mere part of the whole, or ""."""
-    return _kind(value, SHARDED_MODULES + SHARDED_TENSORS)
+    return _kind(type(value), SHARDED_MODULES + SHARDED_TENSORS)
 
 
-def _kind(value: Any, names: tuple[str, ...]) -> str:
+@cache
+def _kind(asked: type, names: tuple[str, ...]) -> str:
     # By name: importing torch.distributed to ask for its classes would cost a trainer seconds.
-    return next((kind.__name__ for kind in type(value).__mro__ if kind.__name__ in names), "")
+    return next((kind.__name__ for kind in asked.__mro__ if kind.__name__ in names), "")
