@@ -1,7 +1,6 @@
 """What waits for other ranks: touched on one rank alone, it would hang for ever."""
 
 from functools import cache
-from typing import Any
 
 #: Modules whose forward talks to the other ranks.
 COLLECTIVE_MODULES = (
@@ -16,12 +15,12 @@ SHARDED_MODULES = ("FullyShardedDataParallel", "FSDPModule")
 SHARDED_TENSORS = ("DTensor", "ShardedTensor")
 
 
-def collective_kind(module: Any) -> str:
+def collective_kind(module: object) -> str:
     """Name of the class that makes the forward of `module` wait for other ranks, or ""."""
     return _kind(type(module), COLLECTIVE_MODULES)
 
 
-def sharded_kind(value: Any) -> str:
+def sharded_kind(value: object) -> str:
     """Name of the class that makes a module or tensor a mere part of the whole, or ""."""
     return _kind(type(value), SHARDED_MODULES + SHARDED_TENSORS)
 
