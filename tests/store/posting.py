@@ -25,13 +25,16 @@ class Trainer:
         store: both Redis servers.
         run: its name.
         resume: whether the run may exist.
+        first_row: rows before it are lost.
     """
 
-    def __init__(self, store: Store, run: str = "demo", *, resume: bool = False) -> None:
+    def __init__(
+        self, store: Store, run: str = "demo", *, resume: bool = False, first_row: int = 0
+    ) -> None:
         self.segment = uuid.uuid4().hex[:12]
         settings = read_settings(run=run, redis_url=store.redis_url, resume=resume)
         self.link = Link(settings, self.segment)
-        self.link.connect(0)
+        self.link.connect(first_row)
         self.run = self.link.run
 
     def post(self, frame: Frame) -> None:
@@ -115,10 +118,15 @@ def finish(
     seq: Sequence[int],
     steps: Sequence[int],
     cells: Mapping[str, Sequence[Cell]],
+    *,
+    kind: Kind = "weights",
 ) -> None:
     """Post some rows, and answer with these cells."""
-    trainer.post(scalars_frame({"pushed": [0.0]}, first=max(seq)))
-    job = claimed(queue)
+    if kind == "weights":
+        trainer.post(scalars_frame({"pushed": [0.0]}, first=max(seq)))
+    else:
+        trainer.post(samples_frame(np.zeros((1, 1, 16, 16), np.uint8), seq=max(seq)))
+    job = claimed(queue, kind)
     block = block_of(job, seq, steps)
     for metric, found in cells.items():
         for cell in found:

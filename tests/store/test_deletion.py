@@ -22,7 +22,7 @@ from tests.store.posting import (
     samples_frame,
 )
 from trainer_hooks import keys
-from trainer_hooks.link import RunDeletedError
+from trainer_hooks.errors import RunDeletedError
 
 #: What belongs to no run.
 SHARED = {

@@ -1,0 +1,120 @@
+"""One run under watch: the alerts are those of the detector, whatever happens on the way."""
+
+import json
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from monitor.errors import UnknownRunError
+from monitor.store.connection import Store
+from monitor.store.jobs import JobQueue
+from monitor.types import Alert
+from monitor.watch import reading
+from monitor.watch.run_watch import RunWatch
+from tests.store.posting import Trainer
+from tests.watch.recorded import EVERY, Row, expected_alerts, store_all, store_rows, training
+
+ROWS = training()
+EXPECTED = expected_alerts(ROWS)
+
+
+def feed(store: Store, watch: RunWatch) -> list[Alert]:
+    """Everything that is ready."""
+    alerts = watch.advance(store, 0.0)
+    while watch.more:
+        alerts += watch.advance(store, 0.0)
+    return alerts
+
+
+def reborn(watch: RunWatch) -> RunWatch:
+    """Another watch that goes on from what this one left, as it lies in Redis."""
+    return RunWatch(watch.run, json.loads(json.dumps(watch.state())))
+
+
+def pieces(rows: Sequence[Row], size: int) -> list[list[Row]]:
+    """Stretches of rows as they were pushed."""
+    return [list(rows[first : first + size]) for first in range(0, len(rows), size)]
+
+
+def test_recorded_training_has_alerts_of_every_kind() -> None:
+    assert [(alert.kind, alert.step) for alert in EXPECTED] == [
+        ("stability", 699),
+        ("turning_point", 699),
+        ("nonfinite", 900),
+        ("mode_collapse", 1300),
+    ]
+
+
+@pytest.mark.parametrize("page", [64, 2048])
+def test_backlog_gives_what_live_would_have(
+    store: Store, queue: JobQueue, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(reading, "PAGE_ROWS", page)
+    store_all(queue, Trainer(store), ROWS)
+    assert feed(store, RunWatch("demo")) == EXPECTED
+
+
+def test_live_in_small_blocks(store: Store, queue: JobQueue) -> None:
+    trainer = Trainer(store)
+    watch, alerts = RunWatch("demo"), []
+    for piece in pieces(ROWS, EVERY + 1):
+        store_all(queue, trainer, piece)
+        alerts += feed(store, watch)
+    assert alerts == EXPECTED
+    assert watch.state()["summary"]["metrics"].keys() == {"S.G", "S.D", "Q", "D"}
+
+
+def test_blocks_finished_out_of_order_and_a_watch_that_dies(store: Store, queue: JobQueue) -> None:
+    chance = random.Random(3)
+    trainer = Trainer(store)
+    blocks = [
+        block
+        for kind in ("weights", "samples")
+        for block in pieces([row for row in ROWS if row.kind == kind], 37)
+    ]
+    # Locally out of order, as with several workers.
+    blocks.sort(key=lambda block: block[0].step + chance.random() * 150)
+    watch, alerts = RunWatch("demo"), []
+    for block in blocks:
+        store_rows(queue, trainer, block)
+        alerts += feed(store, watch)
+        if chance.random() < 0.3:
+            watch = reborn(watch)
+    # Which of S and Q was there first decides the small alerts, not the great ones.
+    assert {"turning_point", "nonfinite", "mode_collapse"} <= {alert.kind for alert in alerts}
+    assert [alert for alert in alerts if alert.kind == "nonfinite"] == [
+        alert for alert in EXPECTED if alert.kind == "nonfinite"
+    ]
+    assert len({alert.id for alert in alerts}) == len(alerts)
+
+
+def test_fed_again_after_a_crash_the_same_alerts_come(store: Store, queue: JobQueue) -> None:
+    trainer = Trainer(store)
+    stored = RunWatch("demo").state()
+    found: dict[str, Alert] = {}
+    for number, piece in enumerate(pieces(ROWS, 2 * EVERY)):
+        store_all(queue, trainer, piece)
+        watch = RunWatch("demo", json.loads(json.dumps(stored)))
+        for alert in feed(store, watch):
+            assert found.setdefault(alert.id, alert) == alert
+        # Only every third time what it knew is stored before it dies.
+        stored = watch.state() if number % 3 == 2 else stored
+    assert list(found.values()) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "state", [{"version": 0}, {"version": 2, "detector": {"version": -1}, "places": {}}]
+)
+def test_state_of_another_version_starts_anew(
+    store: Store, queue: JobQueue, state: dict[str, object]
+) -> None:
+    store_all(queue, Trainer(store), ROWS[:100])
+    watch = RunWatch("demo", state)
+    feed(store, watch)
+    assert watch.places == {"weights": [0, 95], "samples": [0, 5]}
+
+
+def test_unknown_run_is_named(store: Store) -> None:
+    with pytest.raises(UnknownRunError, match="'demo'"):
+        RunWatch("demo").advance(store, 0.0)

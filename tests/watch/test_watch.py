@@ -1,0 +1,390 @@
+"""The loop over all runs: many may watch, some die; every alert comes once."""
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitor.store.blocks import Cell
+from monitor.store.connection import Store
+from monitor.store.events import PAGE, announce
+from monitor.store.jobs import JobQueue
+from monitor.store.runs import LOST_AFTER_S, delete_run, read_run
+from monitor.watch import loop, shard_watch
+from monitor.watch.loop import Watch
+from monitor.watch.shard_watch import SWEEP_S
+from tests.server.mortal import MortalRedis
+from tests.store.posting import Trainer, entries, finish, keys_of
+from tests.watch.recorded import EVERY, Row, expected_alerts, store_all, training
+from trainer_hooks import keys
+
+ROWS = training()
+EXPECTED = [alert.as_dict() for alert in expected_alerts(ROWS)]
+#: Longest wait for something in another thread, seconds.
+WAIT_S = 20.0
+
+
+class Clock:
+    """Goes forward when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of all watches of a test."""
+    return Clock()
+
+
+def swept(watch: Watch, clock: Clock) -> None:
+    """Look at everything."""
+    clock.now_s += SWEEP_S
+    watch.tick()
+
+
+def lose_lease(store: Store) -> None:
+    """As if its holder had been silent for too long."""
+    store.data.delete(keys.watch_lease(0))
+
+
+def alerts(store: Store, run: str = "demo") -> list[dict[str, object]]:
+    return read_run(store, run).alerts
+
+
+def told(store: Store, name: str, run: str = "demo") -> list[dict[str, object]]:
+    """Data of the run's events of one name."""
+    return [
+        json.loads(event[b"data"])
+        for event in entries(store, keys.events(run))
+        if event[b"event"].decode() == name
+    ]
+
+
+def statuses(store: Store, run: str = "demo") -> list[object]:
+    return [event["status"] for event in told(store, "status", run)]
+
+
+def silent(store: Store, seconds: float) -> None:
+    """The trainer was last heard so long ago."""
+    store.data.hset(keys.meta("demo"), "heartbeat", store.now_s() - seconds)
+
+
+def pieces(rows: list[Row], size: int) -> list[list[Row]]:
+    return [rows[first : first + size] for first in range(0, len(rows), size)]
+
+
+def test_alerts_reach_the_run_and_its_listeners_once(
+    store: Store, queue: JobQueue, clock: Clock
+) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    watch.tick()
+    for piece in pieces(ROWS, 5 * EVERY):
+        store_all(queue, trainer, piece)
+        watch.tick()
+    assert alerts(store) == EXPECTED
+    assert told(store, "alert") == EXPECTED
+    everybody = entries(store, keys.shard_events(0))
+    assert [json.loads(e[b"data"]) for e in everybody if e[b"event"] == b"alert"] == EXPECTED
+    record = read_run(store, "demo")
+    assert record.watch is not None
+    assert set(record.watch["summary"]["metrics"]) == {"S.G", "S.D", "Q", "D"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_watches_that_die_at_any_moment_miss_nothing_and_repeat_nothing(
+    store: Store, queue: JobQueue, clock: Clock, seed: int
+) -> None:
+    chance = random.Random(seed)
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    for piece in pieces(ROWS, 2 * EVERY):
+        store_all(queue, trainer, piece)
+        clock.now_s += chance.random() * 4
+        watch.tick()
+        if chance.random() < 0.4:
+            # Killed: no goodbye. What it had not stored is forgotten.
+            lose_lease(store)
+            watch = Watch(store, clock=clock)
+    swept(watch, clock)
+    assert alerts(store) == EXPECTED
+    assert told(store, "alert") == EXPECTED
+
+
+def test_one_watches_and_the_other_stands_by(store: Store, queue: JobQueue, clock: Clock) -> None:
+    first, second = Watch(store, clock=clock), Watch(store, clock=clock)
+    trainer = Trainer(store)
+    half = len(ROWS) // 2
+    store_all(queue, trainer, ROWS[:half])
+    first.tick()
+    second.tick()
+    first.release()
+    store_all(queue, trainer, ROWS[half:])
+    second.tick()
+    swept(second, clock)
+    first.tick()
+    assert alerts(store) == EXPECTED
+    assert told(store, "alert") == EXPECTED
+
+
+def test_watch_that_slept_over_its_lease_begins_from_what_is_stored(
+    store: Store, queue: JobQueue, clock: Clock
+) -> None:
+    sleeper, heir = Watch(store, clock=clock), Watch(store, clock=clock)
+    trainer = Trainer(store)
+    for number, piece in enumerate(pieces(ROWS, 2 * EVERY)):
+        store_all(queue, trainer, piece)
+        lose_lease(store)
+        # They take turns, and neither knows that the other has been there.
+        swept(sleeper if number % 2 else heir, clock)
+    assert alerts(store) == EXPECTED
+    assert told(store, "alert") == EXPECTED
+
+
+def test_alert_that_could_not_be_stored_is_stored_later(
+    store: Store, queue: JobQueue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    store_all(queue, trainer, ROWS)
+    trainer.beat(finished=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_watch.ShardWatch, "_commit", lambda *_: None)
+        watch.tick()
+    assert alerts(store) == []
+    watch.tick()
+    assert alerts(store) == EXPECTED
+
+
+def test_gap_is_looked_at_again_without_an_event(
+    store: Store, queue: JobQueue, clock: Clock
+) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    hole = 300
+    store_all(queue, trainer, [row for row in ROWS if row.kind == "samples"])
+    weights = [row for row in ROWS if row.kind == "weights"]
+    store_all(queue, trainer, [row for row in weights if row.seq < hole])
+    watch.tick()
+    store_all(queue, trainer, [row for row in weights if row.seq > hole])
+    watch.tick()
+    assert not [alert for alert in alerts(store) if alert["kind"] == "nonfinite"]
+    clock.now_s += 61
+    watch.tick()
+    assert [alert for alert in alerts(store) if alert["kind"] == "nonfinite"]
+
+
+def test_state_is_stored_now_and_then_and_only_if_it_moved(
+    store: Store, queue: JobQueue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits: list[str] = []
+    commit = shard_watch.ShardWatch._commit
+
+    def counted(self: shard_watch.ShardWatch, run: str, watched: object) -> None:
+        commits.append(run)
+        commit(self, run, watched)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shard_watch.ShardWatch, "_commit", counted)
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    for row in range(5):
+        finish(queue, trainer, [row], [row], {"S.G": [Cell(0, 0.1)]})
+        watch.tick()
+    assert commits == []
+    swept(watch, clock)
+    swept(watch, clock)
+    swept(watch, clock)
+    assert commits == ["demo"]
+    assert read_run(store, "demo").watch is not None
+
+
+def test_status_is_told_when_it_changes(store: Store, clock: Clock) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    swept(watch, clock)
+    swept(watch, clock)
+    assert statuses(store) == ["running"]
+    silent(store, LOST_AFTER_S + 5)
+    swept(watch, clock)
+    swept(watch, clock)
+    assert statuses(store) == ["running", "lost"]
+    trainer.beat()
+    swept(watch, clock)
+    trainer.beat(finished=True)
+    swept(watch, clock)
+    assert statuses(store) == ["running", "lost", "running", "finished"]
+    everybody = [e for e in entries(store, keys.shard_events(0)) if e[b"event"] == b"status"]
+    assert len(everybody) == 4
+
+
+def test_change_of_status_is_told_once_whoever_watches(store: Store, clock: Clock) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    swept(watch, clock)
+    lose_lease(store)
+    silent(store, LOST_AFTER_S + 5)
+    for _ in range(3):
+        watch = Watch(store, clock=clock)
+        swept(watch, clock)
+        lose_lease(store)
+    assert statuses(store) == ["running", "lost"]
+    trainer.beat(finished=True)
+    swept(Watch(store, clock=clock), clock)
+    assert statuses(store) == ["running", "lost", "finished"]
+
+
+def test_lost_trainer_is_one_alert_for_each_loss(
+    store: Store, queue: JobQueue, clock: Clock
+) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    trainer.scalars([0.0], first=41)
+    silent(store, LOST_AFTER_S + 5)
+    heartbeat_s = float(store.data.hget(keys.meta("demo"), "heartbeat") or 0)
+    swept(watch, clock)
+    # A worker that is late, and another watch, do not make it another loss.
+    finish(queue, trainer, [42], [42], {})
+    store.data.hset(keys.meta("demo"), "heartbeat", heartbeat_s)
+    lose_lease(store)
+    watch = Watch(store, clock=clock)
+    swept(watch, clock)
+    (found,) = alerts(store)
+    assert (found["kind"], found["severity"]) == ("trainer_lost", "critical")
+    assert found["message"] == "Trainer lost: no sign of life after step 41."
+    assert (found["step"], found["time"]) == (41, heartbeat_s)
+    trainer.beat()
+    swept(watch, clock)
+    silent(store, LOST_AFTER_S + 1)
+    swept(watch, clock)
+    assert [alert["kind"] for alert in alerts(store)] == ["trainer_lost"] * 2
+
+
+def test_trainer_lost_before_its_first_step(store: Store, clock: Clock) -> None:
+    Trainer(store)
+    silent(store, LOST_AFTER_S + 5)
+    swept(Watch(store, clock=clock), clock)
+    (found,) = alerts(store)
+    assert (found["step"], found["message"]) == (
+        None, "Trainer lost: no sign of life before its first step.",
+    )  # fmt: skip
+
+
+def test_deleted_run_is_forgotten(store: Store, queue: JobQueue, clock: Clock) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    finish(queue, trainer, [0], [0], {"S.G": [Cell(0, 0.1)]})
+    swept(watch, clock)
+    finish(queue, trainer, [1], [1], {"S.G": [Cell(0, 0.1)]})
+    watch.tick()
+    delete_run(store, "demo")
+    for _ in range(3):
+        swept(watch, clock)
+    watch.release()
+    assert not [key for key in keys_of(store) if ":demo:" in key]
+
+
+def test_one_strange_run_does_not_blind_the_watch(
+    store: Store, queue: JobQueue, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a strange one", "demo"):
+        store_all(queue, Trainer(store, name), ROWS[:900])
+    store.data.hset(keys.watch("a strange one"), "state", '{"version": 2, "detector": 5}')
+    watch = Watch(store, clock=clock)
+    for _ in range(3):
+        swept(watch, clock)
+    assert [alert["kind"] for alert in alerts(store)] == ["stability", "turning_point"]
+    assert caplog.text.count("run 'a strange one' cannot be watched") == 1
+
+
+def test_rows_are_found_though_their_events_were_too_many(
+    store: Store, queue: JobQueue, clock: Clock
+) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    watch.tick()
+    store_all(queue, trainer, ROWS)
+    trainer.beat(finished=True)
+    for _ in range(3 * PAGE):
+        announce(store, "another", "points", {})
+    watch.tick()
+    watch.tick()
+    assert alerts(store) == EXPECTED
+
+
+def test_ended_runs_are_not_kept_in_memory(store: Store, queue: JobQueue, clock: Clock) -> None:
+    watch = Watch(store, clock=clock)
+    for number in range(5):
+        trainer = Trainer(store, f"run {number}")
+        finish(queue, trainer, [0], [0], {"S.G": [Cell(0, 0.1)]})
+        trainer.beat(finished=True)
+    for _ in range(3):
+        swept(watch, clock)
+    (shard,) = watch._shards
+    assert shard._watched == {}
+    finish(queue, trainer, [1], [1], {"S.G": [Cell(0, 0.1)]})
+    swept(watch, clock)
+    assert list(shard._watched) == ["run 4"]
+    assert shard._watched["run 4"].watch.places["weights"] == [0, 2]
+
+
+def test_long_backlog_is_fed_in_turns_that_keep_the_lease(
+    store: Store, queue: JobQueue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.watch.reading.PAGE_ROWS", 64)
+    monkeypatch.setattr(shard_watch, "FEED_S", 0.0)
+    store_all(queue, Trainer(store), ROWS)
+    watch = Watch(store, clock=clock)
+    ticks = 0
+    while len(alerts(store)) < len(EXPECTED):
+        watch.tick()
+        ticks += 1
+        assert ticks < 200
+    assert ticks > 10
+    assert alerts(store) == EXPECTED
+
+
+def until(condition: Callable[[], bool]) -> None:
+    give_up_s = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.02)
+
+
+def test_outage_of_redis_is_waited_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(loop, "TICK_S", 0.02)
+    caplog.set_level(logging.WARNING)
+    redis = MortalRedis(tmp_path)
+    queue = JobQueue(redis.store, "worker")
+    queue.ensure_groups()
+    watch = Watch(redis.store)
+    thread = threading.Thread(target=watch.run)
+    try:
+        store_all(queue, Trainer(redis.store), ROWS[:1200])
+        thread.start()
+        until(lambda: len(alerts(redis.store)) == 3)
+        redis.kill()
+        until(lambda: "the watch waits" in caplog.text)
+        time.sleep(0.3)
+        redis.start()
+        trainer = Trainer(redis.store, "second")
+        store_all(queue, trainer, ROWS)
+        until(lambda: len(alerts(redis.store, "second")) == len(EXPECTED))
+        assert caplog.text.count("the watch waits") == 1
+    finally:
+        watch.stop()
+        thread.join(WAIT_S)
+        redis.close()
+    assert not thread.is_alive()
+    assert len({alert.id for alert in expected_alerts(ROWS)}) == 4
+
+
+def test_run_gives_its_lease_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "TICK_S", 0.02)
+    watch = Watch(store)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    until(lambda: bool(store.data.exists(keys.watch_lease(0))))
+    watch.stop()
+    thread.join(WAIT_S)
+    assert not store.data.exists(keys.watch_lease(0))
