@@ -17,15 +17,17 @@ SHARDED_TENSORS = ("DTensor", "ShardedTensor")
 
 def collective_kind(module: object) -> str:
     """Name of the class that makes the forward of `module` wait for other ranks, or ""."""
-    return _kind(type(module), COLLECTIVE_MODULES)
+    kind: type = type(module)
+    return _named(kind, COLLECTIVE_MODULES)
 
 
 def sharded_kind(value: object) -> str:
     """Name of the class that makes a module or tensor a mere part of the whole, or ""."""
-    return _kind(type(value), SHARDED_MODULES + SHARDED_TENSORS)
+    kind: type = type(value)
+    return _named(kind, SHARDED_MODULES + SHARDED_TENSORS)
 
 
 @cache
-def _kind(asked: type, names: tuple[str, ...]) -> str:
+def _named(asked: type, names: tuple[str, ...]) -> str:
     # By name: importing torch.distributed to ask for its classes would cost a trainer seconds.
     return next((kind.__name__ for kind in asked.__mro__ if kind.__name__ in names), "")
