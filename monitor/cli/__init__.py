@@ -32,7 +32,7 @@ def main() -> None:
     # `kill` and container engines send it; what is running is stopped as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(prog_name="sqd", standalone_mode=False))
     except (MonitorError, HookError) as error:
         _end(f"sqd: {error}", 1)
     except (KeyboardInterrupt, typer.Abort):

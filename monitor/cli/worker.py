@@ -1,10 +1,12 @@
 """Run one worker: computes S, Q and D of what trainers push. Start as many as you like."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,6 @@ import typer
 
 from monitor.cli.options import WORKER, takes_settings
 from monitor.config import Settings
-from monitor.errors import MonitorError
 from monitor.process import start_child, stop_children
 from monitor.store.connection import Store, open_store
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 NAME = "worker"
 #: On a CPU the samples lane yields to the training (issue 4, point 7).
 NICENESS = 10
+#: Wait before a fast lane that died is started again, seconds.
+RESTART_S = 2.0
+#: Wait between looks while it ends, seconds.
+LOOK_S = 0.1
+
+log = logging.getLogger(__name__)
 
 
 class Lane(str, Enum):
@@ -48,25 +55,48 @@ def run(
 
 
 def _work_both(settings: Settings, store: Store) -> None:
-    """The fast lane in a process of its own (see worker/loop.py); neither goes on alone."""
-    command = [sys.executable, "-m", "monitor.cli", "worker", "--lane", "fast"]
-    fast = start_child(command, environment=settings.environment())
-    ended: list[int] = []
-
-    def follow() -> None:
-        code = fast.wait()
-        if not worker.stopping:
-            ended.append(code)
-            worker.stop()
-
+    """The samples lane here, the fast lane in a process of its own (see worker/loop.py)."""
+    fast = _FastProcess(settings.environment())
     try:
-        worker = _samples_worker(settings, store)
-        threading.Thread(target=follow, daemon=True).start()
-        _work(worker, fast)
+        _work(_samples_worker(settings, store), fast.stop)
     finally:
-        stop_children([fast])
-    if ended:
-        raise MonitorError(f"the fast lane ended with exit code {ended[0]}")
+        fast.stop()
+        fast.join()
+
+
+class _FastProcess:
+    """The fast lane as a child, started again when it dies: without it S would end silently."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._stopping = threading.Event()
+        self._child = self._start()
+        # A child dies with the thread that started it: this one lives as long as we do.
+        self._thread = threading.Thread(target=self._follow, name="fast", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._stopping.set()
+        self._child.terminate()
+
+    def join(self) -> None:
+        """Make sure that it has ended, though it may just have been started again."""
+        while self._thread.is_alive():
+            stop_children([self._child])
+            self._thread.join(LOOK_S)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "monitor.cli", "worker", "--lane", "fast"]
+        return start_child(command, environment=self._environment)
+
+    def _follow(self) -> None:
+        while True:
+            code = self._child.wait()
+            if self._stopping.wait(RESTART_S):
+                return
+            log.error("the fast lane ended with %s; starting it again", code)
+            self._child = self._start()
 
 
 def _fast_worker(store: Store) -> "Worker":
@@ -95,13 +125,12 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
     return Worker(store, SamplesLane(load_evaluators(settings)))
 
 
-def _work(worker: "Worker", *partners: "subprocess.Popen[bytes]") -> None:
-    """Work until SIGINT or SIGTERM, which partners get as well."""
+def _work(worker: "Worker", stop_too: Callable[[], None] = lambda: None) -> None:
+    """Work until SIGINT or SIGTERM."""
 
     def stop(*_: object) -> None:
         worker.stop()
-        for partner in partners:
-            partner.terminate()
+        stop_too()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

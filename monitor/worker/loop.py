@@ -94,11 +94,6 @@ class Worker:
         except StoreError as error:
             log.info("could not say goodbye: %s", error)
 
-    @property
-    def stopping(self) -> bool:
-        """Whether it was told to stop."""
-        return self._stopping.is_set()
-
     def stop(self) -> None:
         """Finish the job at hand if that is quick, then end."""
         self._stopping.set()
