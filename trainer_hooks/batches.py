@@ -20,8 +20,6 @@ MOST_DIMENSIONS = 6
 #: Highest value of an 8-bit channel.
 WHITE = 255
 FLOAT32_BYTES = 4
-#: Samples made small at once, so that the float copies on the way stay small too.
-SLICE_SAMPLES = 64
 
 
 @dataclass(frozen=True, slots=True)

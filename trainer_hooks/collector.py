@@ -1,6 +1,6 @@
 """Pieces of samples to batches of the wanted size, in chunks that stay within the byte budget."""
 
-from trainer_hooks.batches import SLICE_SAMPLES, Batch, Chunk
+from trainer_hooks.batches import Batch, Chunk
 from trainer_hooks.errors import SamplesError
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.pushes import Moment, SamplesPush
@@ -9,6 +9,8 @@ from trainer_hooks.pushes import Moment, SamplesPush
 CHUNK_SAMPLES = 256
 #: Most bytes of one chunk, so that large images never make a frame beyond the limit.
 CHUNK_BYTES = 16 * 2**20
+#: Samples and bytes made small at once: on the way there are several float copies of them.
+SLICE_SAMPLES, SLICE_BYTES = 64, 2**20
 #: Share of the byte budget of one chunk: it is joined, framed and sent, each time copied.
 CHUNK_SHARE = 1 / 8
 
@@ -93,10 +95,9 @@ class BatchCollector:
             raise SamplesError(
                 f"samples of one batch differ: {self._like} before, {batch.like} now"
             )
-        step = min(SLICE_SAMPLES, self._chunk_bytes // batch.sample_bytes)
-        if step == 0:
+        if batch.sample_bytes > self._chunk_bytes:
             raise SamplesError(
                 f"one sample takes {batch.sample_bytes} bytes; a budget_bytes of "
                 f"{self._queue.budget_bytes} leaves {self._chunk_bytes} for a chunk"
             )
-        return step
+        return min(SLICE_SAMPLES, max(1, SLICE_BYTES // batch.sample_bytes))

@@ -73,6 +73,10 @@ class Line:
         self._queue.count_dropped(f"{reason}.{self.kind}", self.frames.popleft().amount)
         self._hold()
 
+    def _expect(self, nbytes: int) -> None:
+        """Make room for frames of what was taken, before they are there."""
+        self._queue.hold(self.kind, (1 + FRAME_COPIES) * nbytes)
+
     def _hold(self) -> None:
         nbytes = FRAME_COPIES * sum(outgoing.nbytes for outgoing in self.frames)
         self._queue.hold(self.kind, nbytes + self.kept_bytes)
@@ -109,6 +113,7 @@ class WeightsLine(Line):
         pushes = self._queue.take_weights(FRAME_ROWS, self._frame_bytes)
         if len(pushes) < FRAME_ROWS:
             self._next_pack_s = time.monotonic() + PACK_INTERVAL_S
+        self._expect(sum(push.nbytes for push in pushes) + self.kept_bytes)
         try:
             while pushes:
                 count = self.packer.fitting(pushes)
@@ -153,6 +158,7 @@ class SamplesLine(Line):
         self.packing = True
         try:
             push = self._queue.take_samples()
+            self._expect(push.nbytes if push else 0)
             for frame in self._packer.pack(push) if push else ():
                 batch, step = frame.header["seq"], frame.header["step"]
                 self.frames.append(Outgoing(frame, batch, batch, step))
