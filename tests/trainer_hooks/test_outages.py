@@ -271,6 +271,22 @@ def test_samples_go_on_after_redis_lost_a_batch(outage: Outage, start: Start) ->
     eventually(pushed)
 
 
+def test_auto_goes_on_after_a_batch_was_dropped_unsent(outage: Outage, start: Start) -> None:
+    run = start("demo", samples=4, samples_every="auto")
+    images = np.zeros((4, 1, 2, 2), np.uint8)
+    run.push_samples(0, images)
+    run.push_samples(1, images)  # Not due: the first still waits.
+    run._queue.clear("budget")
+    assert run.dropped == {"budget.samples": 4}
+    outage.up()
+
+    def pushed() -> bool:
+        run.push_samples(2, images)
+        return list(outage.mail.batches("demo")) == [2]
+
+    eventually(pushed)
+
+
 def test_deleted_run_stops_and_counts(
     outage: Outage, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:

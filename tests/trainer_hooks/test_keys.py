@@ -1,0 +1,98 @@
+"""Keys: whatever a name holds, it stays in its place, and names that differ never meet."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from trainer_hooks import keys
+from trainer_hooks.errors import BadNameError
+
+#: Names as the rule allows them, the awkward ones often.
+legal = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/")
+    | st.sampled_from("%:*?[]{}\\ <>&\"'.|"),
+    min_size=1,
+    max_size=20,
+).filter(lambda name: name not in (".", ".."))
+
+
+@given(legal)
+def test_names_come_back_out_of_keys(name: str) -> None:
+    key = keys.of_run(name, "meta")
+    assert keys.decode(key.split(":")[3]) == name
+    assert re.fullmatch(r"sqd:\{0\}:run:[^:{}*?\[\]\\ ]+:meta", key)
+
+
+@given(legal, legal)
+def test_names_that_differ_never_share_a_key(left: str, right: str) -> None:
+    assume(left != right)
+    made = (keys.meta, keys.segments, keys.rows, keys.outstanding, keys.outstanding_bytes)
+    assert not {make(left) for make in made} & {make(right) for make in made}
+    for name in (left, right):
+        assert keys.column(name, "s", "weights", 0, "a") != keys.column(
+            name, "s", "weights", 0, "b"
+        )
+    assert keys.column("run", "s", "k", 0, left) != keys.column("run", "s", "k", 0, right)
+
+
+@given(legal, legal)
+def test_pattern_of_a_run_matches_its_keys_alone(left: str, right: str) -> None:
+    assume(left != right)
+    pattern = re.compile(re.escape(keys.run_pattern(left)).replace(r"\*", ".*"))
+    assert pattern.fullmatch(keys.column(left, "s", "weights", 3, "S.G/main.0:weight"))
+    assert not pattern.fullmatch(keys.meta(right))
+    blobs = re.compile(re.escape(keys.blob_pattern(left)).replace(r"\*", ".*"))
+    assert blobs.fullmatch(keys.blob(left, "seg-weights-0-0"))
+    assert not blobs.fullmatch(keys.blob(right, "seg-weights-0-0"))
+
+
+@given(legal)
+def test_keys_that_one_script_touches_share_a_hash_tag(name: str) -> None:
+    shard = keys.shard_of(name)
+    touched = [
+        keys.segments(name), keys.meta(name), keys.rows(name), keys.alerts(name),
+        keys.jobs(shard, "fast"), keys.jobs(shard, "samples"), keys.shard_events(shard),
+        keys.parts(name, "s", 1), keys.column(name, "s", "weights", 0, name),
+    ]  # fmt: skip
+    assert {re.findall(r"\{(.*?)\}", key)[0] for key in touched} == {str(shard)}
+
+
+@pytest.mark.parametrize("name", ["x" * 128, "a b", "%", "損失", "…", ".hidden", "a..b"])
+def test_run_names_that_are_legal(name: str) -> None:
+    assert keys.check_run(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "has 0 characters; allowed are 1 to 128"),
+        ("x" * 129, "has 129 characters"),
+        ("a/b", "must not"),
+        (".", "must not"),
+        ("..", "must not"),
+        ("a\nb", "control character"),
+        ("\x7f", "control character"),
+        ("\ud800", "not valid Unicode"),
+        (None, "must be a string, not NoneType"),
+        (7, "must be a string, not int"),
+    ],
+)
+def test_run_names_that_are_not(name: Any, said: str) -> None:
+    with pytest.raises(BadNameError, match=re.escape(said)):
+        keys.check_run(name)
+
+
+@given(legal)
+def test_metrics_of_networks_stay_apart(name: str) -> None:
+    assume(not name.endswith(keys.EPOCH_SUFFIX))
+    assert keys.check_network(name) == name
+    assert keys.is_own_metric(f"S.{name}")
+    assert not keys.is_own_metric(f"scalar.S.{name}")
+
+
+@pytest.mark.parametrize("name", ["S", "loss.G", "Quality", "D_x", "s.x", "QQ", "xQ", "Q\n"])
+def test_names_that_belong_to_no_metric(name: str) -> None:
+    assert not keys.is_own_metric(name)
