@@ -156,7 +156,7 @@ class ShardWatch:
             self._watched.pop(run, None)
             self._broken.add(run)
             return False
-        watched.unsaved |= bool(watched.alerts) or watched.watch.places != places
+        watched.unsaved |= watched.watch.places != places
         due = self._clock() - watched.committed_s >= COMMIT_S
         if watched.unsaved and (watched.alerts or due):
             self._commit(run, watched)

@@ -1,5 +1,6 @@
 """Every failure is one clear line and the right exit code."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.server import listen
+from monitor.config import load_settings
+from monitor.errors import MonitorError
 from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
 from tests.cli.conftest import Result, Sqd
@@ -102,6 +106,14 @@ def test_taken_port_is_named(sqd: Sqd, store: Store, embedded: EmbeddedRedis, co
         line = one_line(sqd(*arguments), 1)
     assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in line
     assert "--port" in line
+
+
+def test_port_is_taken_from_the_first_moment() -> None:
+    with contextlib.closing(listen(load_settings(port=0))) as listener:
+        port = listener.getsockname()[1]
+        # Though nobody answers there yet.
+        with pytest.raises(MonitorError, match=f"port {port} on 127.0.0.1 cannot be used"):
+            listen(load_settings(port=port))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.example.org"])

@@ -15,12 +15,12 @@ from monitor.store.connection import Store
 from monitor.store.events import PAGE, announce
 from monitor.store.jobs import JobQueue
 from monitor.store.runs import LOST_AFTER_S, delete_run, read_run
-from monitor.watch import loop, shard_watch
+from monitor.watch import loop, reading, shard_watch
 from monitor.watch.loop import Watch
 from monitor.watch.shard_watch import SWEEP_S
 from tests.server.mortal import MortalRedis
 from tests.store.posting import Trainer, entries, finish, keys_of
-from tests.watch.recorded import EVERY, Row, expected_alerts, store_all, training
+from tests.watch.recorded import EVERY, STEPS, Row, expected_alerts, store_all, training
 from trainer_hooks import keys
 
 ROWS = training()
@@ -71,6 +71,13 @@ def told(store: Store, name: str, run: str = "demo") -> list[dict[str, object]]:
 
 def statuses(store: Store, run: str = "demo") -> list[object]:
     return [event["status"] for event in told(store, "status", run)]
+
+
+def stored_places(store: Store) -> object:
+    """How far the stored state has come."""
+    state = read_run(store, "demo").watch
+    assert state is not None
+    return state["places"]
 
 
 def silent(store: Store, seconds: float) -> None:
@@ -148,6 +155,27 @@ def test_watch_that_slept_over_its_lease_begins_from_what_is_stored(
     assert told(store, "alert") == EXPECTED
 
 
+def test_watch_that_slept_does_not_set_back_what_its_heir_has_stored(
+    store: Store, queue: JobQueue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeper, heir = Watch(store, clock=clock), Watch(store, clock=clock)
+    trainer = Trainer(store)
+    store_all(queue, trainer, ROWS[:200])
+    swept(sleeper, clock)
+    lose_lease(store)
+    store_all(queue, trainer, ROWS[200:])
+    swept(heir, clock)
+    swept(heir, clock)
+    places = stored_places(store)
+    assert places == {"weights": [0, STEPS], "samples": [0, STEPS // EVERY]}
+    lose_lease(store)
+    monkeypatch.setattr(reading, "PAGE_ROWS", 64)
+    monkeypatch.setattr(shard_watch, "FEED_S", 0.0)
+    for _ in range(3):
+        swept(sleeper, clock)
+        assert stored_places(store) == places
+
+
 def test_alert_that_could_not_be_stored_is_stored_later(
     store: Store, queue: JobQueue, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +200,8 @@ def test_gap_is_looked_at_again_without_an_event(
     store_all(queue, trainer, [row for row in weights if row.seq < hole])
     watch.tick()
     store_all(queue, trainer, [row for row in weights if row.seq > hole])
-    watch.tick()
+    swept(watch, clock)
+    swept(watch, clock)
     assert not [alert for alert in alerts(store) if alert["kind"] == "nonfinite"]
     clock.now_s += 61
     watch.tick()
@@ -301,11 +330,10 @@ def test_rows_are_found_though_their_events_were_too_many(
 ) -> None:
     trainer, watch = Trainer(store), Watch(store, clock=clock)
     watch.tick()
-    store_all(queue, trainer, ROWS)
-    trainer.beat(finished=True)
     for _ in range(3 * PAGE):
         announce(store, "another", "points", {})
-    watch.tick()
+    store_all(queue, trainer, ROWS)
+    trainer.beat(finished=True)
     watch.tick()
     assert alerts(store) == EXPECTED
 
