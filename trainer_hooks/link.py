@@ -52,24 +52,28 @@ class Link:
         return self._open is not None
 
     @link_errors
-    def connect(self, first_row: int) -> None:
-        """Connect and register.
+    def connect(self, first_row: int) -> bool:
+        """Connect, and register with a Redis that does not know the run; whether it had to.
 
         Args:
             first_row: the oldest weights row that is still to be sent: those before it are lost
                 with a Redis that comes back empty.
+        Raises:
+            LinkError: nobody says where Redis is, or it is away or refuses.
         """
         clients = Clients(self._settings)
         try:
             clients.data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
             instance = clients.data.get(keys.INSTANCE)
-            if not self.registered or self._instance != instance:
+            unknown = not self.registered or self._instance != instance
+            if unknown:
                 self._register(clients, first_row)
         except BaseException:
             clients.close()
             raise
         self._instance = instance
         self._open = clients
+        return unknown
 
     def close(self) -> None:
         """Hang up; `connect` starts anew."""

@@ -110,8 +110,8 @@ class WeightsLine(Line):
         """Pack what waits, if nothing packed waits before it; `now`: however little it is."""
         if self.frames or (self.wait_s and not now):
             return
-        pushes = self._queue.take_weights(FRAME_ROWS, self._frame_bytes)
-        if len(pushes) < FRAME_ROWS:
+        pushes, more = self._queue.take_weights(FRAME_ROWS, self._frame_bytes)
+        if not more:
             self._next_pack_s = time.monotonic() + PACK_INTERVAL_S
         self._expect(sum(push.nbytes for push in pushes) + self.kept_bytes)
         try:

@@ -1,6 +1,8 @@
 """What waits between the training thread and the sender: a queue with a byte budget."""
 
+import contextlib
 import itertools
+import queue
 import threading
 from collections import Counter, deque
 from typing import Generic, TypeVar
@@ -30,7 +32,8 @@ class Lane(Generic[Push]):
 class PushQueue:
     """Bounded by bytes over both lanes; what does not fit drops the oldest, counted by reason.
 
-    Its lock guards a few deque operations and is never held across input or output.
+    Its lock guards a few deque operations and is never held across input or output. A signal
+    handler may put, too, amid another put: the lock and what wakes the sender are reentrant.
 
     Args:
         budget_bytes: most bytes that wait here or are held elsewhere on the way (see `hold`).
@@ -38,7 +41,7 @@ class PushQueue:
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waiting_bytes = 0
         self._held: dict[str, int] = {}
         self._number = 0
@@ -46,7 +49,7 @@ class PushQueue:
         self._weights: Lane[WeightsPush] = Lane()
         self._samples: Lane[SamplesPush] = Lane()
         self._dropped: Counter[str] = Counter()
-        self.filled = threading.Event()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     @property
     def used_bytes(self) -> int:
@@ -69,7 +72,17 @@ class PushQueue:
                 self._samples.waiting.append((self._number, nbytes, push))
             self._waiting_bytes += nbytes
             self._shrink()
-        self.filled.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """End the sender's `wait`."""
+        if self._bell.empty():
+            self._bell.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Until something was put since the last wait, or `wake` was called, or for `seconds`."""
+        with contextlib.suppress(queue.Empty):
+            self._bell.get(timeout=seconds)
 
     def hold(self, owner: str, nbytes: int) -> None:
         """Say that `owner` holds `nbytes` outside the queue; the oldest pushes make room for it."""
@@ -86,8 +99,8 @@ class PushQueue:
                 self._drop_oldest("budget")
         return True
 
-    def take_weights(self, most_rows: int, most_bytes: int) -> list[WeightsPush]:
-        """The oldest weights pushes, at least one if any waits."""
+    def take_weights(self, most_rows: int, most_bytes: int) -> tuple[list[WeightsPush], bool]:
+        """The oldest weights pushes, at least one if any waits, and whether more were waiting."""
         taken: list[WeightsPush] = []
         size = 0
         with self._lock:
@@ -99,7 +112,7 @@ class PushQueue:
                 size += nbytes
                 taken.append(push)
             self._waiting_bytes -= size
-        return taken
+            return taken, bool(waiting)
 
     def take_samples(self) -> SamplesPush | None:
         """The oldest sample push, or None."""

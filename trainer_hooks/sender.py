@@ -70,11 +70,16 @@ class Sender:
         """Send what waits and say goodbye, for at most `timeout_s` seconds."""
         self._give_up_s = time.monotonic() + timeout_s * FLUSH_SHARE
         self._closing.set()
-        self._queue.filled.set()
+        self._queue.wake()
         self._thread.join(timeout_s)
         self._queue.clear("flush")
-        lost = {k: n for k, n in self._queue.dropped().items() if k.startswith("flush") and n}
-        if lost:
+        lost = {k: n for k, n in self._queue.dropped().items() if k.startswith("flush")}
+        if self._thread.is_alive():
+            # It hangs in a call to Redis, which will not end before the process does.
+            for line in (self._weights, self._samples):
+                unsent = sum(outgoing.amount for outgoing in line.frames.copy())
+                lost[f"unsent {line.kind}"] = unsent
+        if any(lost.values()):
             self._say("flush", f"gave up after {timeout_s:g} s; what waited is lost: {lost}")
 
     def _work(self) -> None:
@@ -90,7 +95,6 @@ class Sender:
                 self._say("deleted", f"{error}; nothing more is sent")
             except RunLostError as error:
                 self._say("lost", f"{error}; registering again")
-                self._samples.batches = self._batches_done = 0
                 self._link.close()
             except LinkError as error:
                 self._link.close()
@@ -113,7 +117,7 @@ class Sender:
         if not self._closing.is_set():
             return False
         if self._deleted:
-            self._queue.clear("deleted")
+            self._drop_all("deleted")
             return True
         if time.monotonic() > self._give_up_s:
             return True
@@ -129,12 +133,13 @@ class Sender:
 
     def _step(self) -> None:
         if self._deleted:
-            self._queue.clear("deleted")
-            self._drop_frames("deleted")
+            self._drop_all("deleted")
             self._wait_for_work()
             return
         if not self._link.connected:
-            self._link.connect(self._weights.first_row)
+            if self._link.connect(self._weights.first_row):
+                # What this Redis has not seen, nobody will evaluate.
+                self._samples.batches = self._batches_done = 0
             self._retry_s = RETRY_FIRST_S
             self._said -= {"away", "busy", "lost"}
         if time.monotonic() >= self._next_beat_s:
@@ -167,10 +172,9 @@ class Sender:
 
     def _wait_for_work(self) -> None:
         """Until something waits, and then until a frame of it is worth sending."""
-        self._queue.filled.clear()
         idle = self._queue.empty() and not self._weights.frames and not self._samples.frames
         if idle and not self._closing.is_set():
-            self._queue.filled.wait(BEAT_INTERVAL_S)
+            self._queue.wait(BEAT_INTERVAL_S)
         self._rest(self._weights.wait_s or PACK_INTERVAL_S)
 
     def _rest(self, seconds: float) -> None:
@@ -179,6 +183,10 @@ class Sender:
             time.sleep(min(seconds, PACK_INTERVAL_S))
         else:
             self._closing.wait(seconds)
+
+    def _drop_all(self, reason: str) -> None:
+        self._queue.clear(reason)
+        self._drop_frames(reason)
 
     def _drop_frames(self, reason: str) -> None:
         for line in (self._weights, self._samples):

@@ -1,12 +1,13 @@
 """The queue between the threads: bounded by bytes, oldest dropped first, every drop counted."""
 
 import threading
-from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.trainer_hooks.device import Device
 from trainer_hooks.batches import Batch
 from trainer_hooks.landing import Landing
 from trainer_hooks.push_queue import PushQueue
@@ -33,7 +34,7 @@ def moment(step: int) -> Moment:
 
 def drained(queue: PushQueue) -> list[int]:
     """Steps of everything that waits, weights first."""
-    steps = [push.moment.step for push in queue.take_weights(10**6, 10**12)]
+    steps = [push.moment.step for push in queue.take_weights(10**6, 10**12)[0]]
     while (push := queue.take_samples()) is not None:
         steps.append(push.moment.step)
     return steps
@@ -83,7 +84,9 @@ def test_take_respects_rows_and_bytes_but_takes_one_at_least() -> None:
     for step in range(6):
         queue.put(weights(step, 4))
     taken = queue.take_weights(2, 10**6), queue.take_weights(9, 9 * KIB), queue.take_weights(9, 1)
-    assert [[push.moment.step for push in some] for some in taken] == [[0, 1], [2, 3], [4]]
+    assert [[push.moment.step for push in some] for some, _ in taken] == [[0, 1], [2, 3], [4]]
+    assert [more for _, more in (*taken, queue.take_weights(9, 1))] == [True, True, True, False]
+    queue.put(weights(9, 4))
     assert queue.used_bytes == PUSH_OVERHEAD_BYTES + 4 * KIB
 
 
@@ -115,25 +118,6 @@ def test_counting_nothing_leaves_no_reason() -> None:
     queue = PushQueue(1)
     queue.count_dropped("defect", 0)
     assert queue.dropped() == {}
-
-
-class Device:
-    """Stands for numbers on a device: says how often they are fetched."""
-
-    itemsize = 4
-
-    def __init__(self, values: Any) -> None:
-        self._values = np.asarray(values, np.float32)
-        self.shape = self._values.shape
-        self.device = type("device", (), {"type": "fake"})()
-        self.fetched = 0
-
-    def cpu(self) -> "Device":
-        self.fetched += 1
-        return self
-
-    def numpy(self) -> Any:
-        return self._values
 
 
 def test_putting_never_fetches_from_a_device_and_settling_does_once() -> None:
@@ -178,7 +162,7 @@ def test_threads_lose_nothing_uncounted() -> None:
 
     def consume() -> None:
         while not (done.is_set() and queue.empty()):
-            got.extend(push.moment.step for push in queue.take_weights(8, 10**6))
+            got.extend(push.moment.step for push in queue.take_weights(8, 10**6)[0])
 
     threads = [threading.Thread(target=produce) for _ in range(4)]
     reader = threading.Thread(target=consume)
@@ -189,4 +173,29 @@ def test_threads_lose_nothing_uncounted() -> None:
     done.set()
     reader.join()
     assert len(got) + queue.dropped().get("budget.weights", 0) == 2000
+    assert queue.used_bytes == 0
+
+
+def test_waiting_ends_with_a_push_that_came_before_or_with_a_wake() -> None:
+    queue = PushQueue(10**6)
+    queue.put(weights(1))
+    queue.put(weights(2))
+    queue.wait(3600)
+    queue.wake()
+    queue.wait(3600)
+    queue.wait(0.001)
+
+
+def test_signal_handler_may_push_in_the_middle_of_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = PushQueue(4 * KIB)
+    inner = iter([lambda: queue.put(samples(9))])
+    original = PushQueue._shrink
+
+    def interrupted(self: PushQueue) -> None:
+        next(inner, lambda: None)()
+        original(self)
+
+    monkeypatch.setattr(PushQueue, "_shrink", interrupted)
+    queue.put(weights(1))
+    assert sorted(drained(queue)) == [1, 9]
     assert queue.used_bytes == 0

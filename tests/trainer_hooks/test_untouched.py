@@ -334,3 +334,12 @@ def test_bound_method_and_callable_object_are_followed() -> None:
     for source in (trainer.sample, trainer, lambda n: trainer.sample(n)):
         drawn(source)
         assert same(state_of(net), before)
+
+
+def test_inference_mode_around_the_call() -> None:
+    net = batch_norm()
+    before = state_of(net)
+    with torch.inference_mode():
+        drawn(lambda n: net(torch.randn(n, 4)))
+    assert same(state_of(net), before)
+    net(torch.randn(4, 4)).sum().backward()
