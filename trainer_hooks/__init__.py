@@ -63,8 +63,9 @@ def start(
         run: its name, 1–128 characters without control characters or ``/``; default host, date and
             process. A name that exists gets ``-2``, ``-3``, … unless `resume`.
         redis_url: default `SQD_REDIS_URL`, else what a running `sqd up` of this user says.
-        weights: ``full`` (every parameter), ``sketch`` (a projection of 256 KiB) or ``auto``
-            (``full`` up to 4 MiB a network).
+        weights: ``full`` (every parameter; all networks of a push may take an eighth of
+            `budget_bytes`), ``sketch`` (a projection of 256 KiB) or ``auto`` (``full`` up to 4 MiB
+            a network, or a 32nd of the budget if that is less).
         weights_every: take every n-th pair of adjacent calls (default 1: all calls).
         samples: size of a sample batch (default 2000).
         samples_every: steps between batches, ``"epoch"`` or ``"auto"`` (default: at most 1% of the
