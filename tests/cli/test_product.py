@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import stat
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,9 +11,6 @@ from urllib.parse import urlsplit
 import pytest
 
 import trainer_hooks
-from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
-from monitor.store.workers import alive_workers
 from tests.cli.product import Product, products
 from tests.store.processes import alive, command_line, gone, listening
 
@@ -31,10 +27,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield from products(tmp_path)
 
 
-def push(product: Product, run: str, redis_url: str = "") -> None:
+def push(product: Product, run: str) -> None:
     """A short training."""
-    url = redis_url or product.endpoint["redis_url"]
-    with trainer_hooks.start(run, redis_url=url) as watched:
+    with trainer_hooks.start(run, redis_url=product.endpoint["redis_url"]) as watched:
         for step in range(5):
             watched.push_weights(step, G={"w": [1.0, 1.0 + step]}, scalars={"loss": step})
     product.until(lambda: done(product, run), f"run {run} is not evaluated")
@@ -95,9 +90,7 @@ def test_up_from_start_to_end_and_again(start: Start, tmp_path: Path) -> None:
     ports = ports_of(product)
     assert len(ports) == 3
     product.until(lambda: len(product.workers()) == 2, "no worker")
-    with urllib.request.urlopen(f"{product.url}/api/events", timeout=10) as browser:
-        assert browser.readline()
-        code, took_s = product.stop()
+    code, took_s = product.stop()
     assert code == 0
     assert took_s < STOP_S
     assert "Traceback" not in "\n".join(product.output)
@@ -126,25 +119,6 @@ def test_killed_product_leaves_no_orphan_and_loses_no_run(start: Start) -> None:
     push(heir, "second")
     code, _ = heir.stop()
     assert code == 0
-
-
-def test_server_and_worker_of_their_own(
-    store: Store, embedded: EmbeddedRedis, start: Start
-) -> None:
-    server = start("server", "--port", "0", "--redis-url", embedded.redis_url)
-    worker = start("worker", "--redis-url", embedded.redis_url)
-    assert server.get("/api/runs") == []
-    push(server, "first", embedded.redis_url)
-    server.until(lambda: len(alive_workers(store)) == 2, "no worker")
-    for product, number in ((worker, signal.SIGTERM), (server, signal.SIGINT)):
-        code, took_s = product.stop(number)
-        assert code == 0
-        assert took_s < STOP_S
-        assert gone(product.family, STOP_S)
-        assert "Traceback" not in "\n".join(product.output)
-    assert alive_workers(store) == []
-    # It was not theirs to stop.
-    store.ping()
 
 
 @pytest.mark.parametrize("lane", ["samples", "fast"])
