@@ -20,7 +20,7 @@ up: $(VENV)/installed
 test: $(VENV)/installed-dev
 	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
 	$(BIN)/pytest
-	node --test tests/dashboard/
+	node --test --test-timeout=60000 tests/dashboard/
 
 check: lint test
 

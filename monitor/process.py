@@ -22,6 +22,7 @@ def start_child(
     output: IO[bytes] | int | None = None,
     environment: dict[str, str] | None = None,
     keep_open: Sequence[int] = (),
+    orphan_signal: signal.Signals = signal.SIGTERM,
 ) -> "subprocess.Popen[bytes]":
     """Start a child in a session of its own (Ctrl-C reaches only us) that dies with its parent.
 
@@ -32,6 +33,8 @@ def start_child(
         stdin, output: as in `subprocess`; standard error goes where standard output goes.
         environment: variables to add.
         keep_open: file descriptors that it inherits.
+        orphan_signal: what it gets when its parent dies (Linux); SIGKILL for one that a handler
+            of its own could keep alive and that has nothing to save.
     """
     return subprocess.Popen(
         command,
@@ -40,7 +43,7 @@ def start_child(
         stderr=output,
         env={**os.environ, **(environment or {})},
         start_new_session=True,
-        preexec_fn=_dying_with(os.getpid()) if sys.platform == "linux" else None,
+        preexec_fn=_dying_with(os.getpid(), orphan_signal) if sys.platform == "linux" else None,
         pass_fds=keep_open,
     )
 
@@ -59,12 +62,12 @@ def stop_children(children: Sequence["subprocess.Popen[bytes]"]) -> None:
             child.wait()
 
 
-def _dying_with(parent: int) -> Callable[[], None]:
+def _dying_with(parent: int, number: signal.Signals) -> Callable[[], None]:
     """What a child does first. The library is loaded here: after a fork, only calls are safe."""
     prctl = ctypes.CDLL(None).prctl
 
     def set_up() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:  # It died before we asked to be told.
             os._exit(1)
 

@@ -1,5 +1,6 @@
 """Keeps the worker running, and says when going on makes no sense."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -60,7 +61,7 @@ class Keeper:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "monitor.cli", "worker"]
-        return start_child(command, environment=self._environment)
+        return start_child(command, environment=self._environment, orphan_signal=signal.SIGKILL)
 
     def _watch(self) -> None:
         while not self._closing.wait(LOOK_S):

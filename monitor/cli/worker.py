@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from enum import Enum
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,12 +47,16 @@ def run(
 ) -> None:
     store = open_store(*settings.found_redis())
     store.ping()
+    _on_signals(_leave)
     if lane is Lane.fast:
         _work(_fast_worker(store))
     elif lane is Lane.samples:
         _work(_samples_worker(settings, store))
     else:
         _work_both(settings, store)
+    # Unloading torch takes seconds where a training leaves little of the CPU, and saves nothing.
+    logging.shutdown()
+    os._exit(0)
 
 
 def _work_both(settings: Settings, store: Store) -> None:
@@ -88,7 +93,7 @@ class _FastProcess:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "monitor.cli", "worker", "--lane", "fast"]
-        return start_child(command, environment=self._environment)
+        return start_child(command, environment=self._environment, orphan_signal=signal.SIGKILL)
 
     def _follow(self) -> None:
         while True:
@@ -127,11 +132,24 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
 
 def _work(worker: "Worker", stop_too: Callable[[], None] = lambda: None) -> None:
     """Work until SIGINT or SIGTERM."""
+    # Handlers only put: an Event set in one that interrupts its own `set` or `wait` never returns.
+    told: SimpleQueue[None] = SimpleQueue()
 
-    def stop(*_: object) -> None:
+    def stop() -> None:
+        told.get()
         worker.stop()
         stop_too()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    threading.Thread(target=stop, name="stop", daemon=True).start()
+    _on_signals(lambda: told.put(None))
     worker.run()
+
+
+def _leave() -> None:
+    """End while loading. An exception would go through C++ that is importing, and abort loudly."""
+    os._exit(0)
+
+
+def _on_signals(action: Callable[[], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: action())

@@ -4,9 +4,9 @@ Runs in a process of its own and imports, of this project, nothing but the hooks
 """
 
 import argparse
-import contextlib
 import signal
 from collections.abc import Iterator
+from queue import SimpleQueue
 
 import torch
 from torch import Tensor
@@ -35,15 +35,15 @@ def batches(faces: Tensor) -> Iterator[Tensor]:
         yield chosen.flip(3) if torch.rand(()) < 0.5 else chosen
 
 
-def train(iterations: int | None, seed: int) -> None:
-    """Train and push until `iterations` are done (None: until stopped)."""
+def train(iterations: int | None, seed: int, told: "SimpleQueue[int]") -> None:
+    """Train and push until `iterations` are done (None: for ever), or until something is told."""
     torch.manual_seed(seed)
     netG, netD = Generator(), Discriminator()
     optG = torch.optim.Adam(netG.parameters(), LEARNING_RATE, BETAS)
     optD = torch.optim.Adam(netD.parameters(), LEARNING_RATE, BETAS)
     faces = load_faces(SIZE)
     for step, real in enumerate(batches(faces)):
-        if step == iterations:
+        if step == iterations or not told.empty():
             return
         fake = netG(torch.randn(BATCH, NOISE, 1, 1))
         # Non-saturating loss (SQD paper, Table 1): −log σ(x) = softplus(−x).
@@ -69,7 +69,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     arguments = parser.parse_args()
     # Told to stop, it leaves by the same door as at the end, so that its run is finished, not lost.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # An exception could be raised where it is swallowed, and the training go on without anybody.
+    told: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: told.put(number))
     torch.set_num_threads(arguments.threads)
     config = {"loss": "nsgan", "learning_rate": LEARNING_RATE, "batch": BATCH, "data": "faces"}
     run = start(
@@ -79,8 +82,8 @@ def main() -> None:
         config={**config, "seed": arguments.seed},
         tags=["demo"],
     )
-    with contextlib.suppress(KeyboardInterrupt), run:
-        train(arguments.iterations, arguments.seed)
+    with run:
+        train(arguments.iterations, arguments.seed, told)
 
 
 if __name__ == "__main__":

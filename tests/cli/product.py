@@ -1,22 +1,25 @@
 """`sqd` as a process of its own, and everything that it starts."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.store.processes import alive, command_line, descendants
+from tests.store.processes import alive, command_line, descendants, marked
 
 #: Longest wait for an address, a point, a worker, seconds: on two cores with others at work.
 WAIT_S = 60.0
+#: Variable in the environment of all that a product starts.
+MARK = "TESTED_PRODUCT"
 
 
 class Product:
@@ -29,23 +32,31 @@ class Product:
 
     def __init__(self, home: Path, *arguments: str) -> None:
         self.home = home
-        self.output: list[str] = []
-        self.family: set[int] = set()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "monitor.cli", *arguments, "--home", str(home)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=home.parent,
-            env={name: value for name, value in os.environ.items() if name[:4] != "SQD_"},
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._mark = uuid.uuid4().hex
+        self._known: set[int] = set()
+        # No pipe: whoever outlives the product and holds its end would make the reader wait.
+        self._written = home.parent / f"{self._mark}.log"
+        clean = {name: value for name, value in os.environ.items() if name[:4] != "SQD_"}
+        with self._written.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "monitor.cli", *arguments, "--home", str(home)],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                cwd=home.parent,
+                env={**clean, MARK: self._mark},
+            )
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.output.append(line.rstrip())
+    @property
+    def output(self) -> list[str]:
+        """Lines that it has written so far."""
+        return self._written.read_text().splitlines()
+
+    @property
+    def family(self) -> set[int]:
+        """Living processes that it started, also those whose parent has died."""
+        # Redis writes its title over its environment: it is known as a child, and remembered.
+        self._known |= marked(MARK, self._mark) | descendants(self.process.pid)
+        return {pid for pid in {*self._known, self.process.pid} if alive(pid)}
 
     @property
     def url(self) -> str:
@@ -72,7 +83,7 @@ class Product:
     def workers(self) -> dict[str, int]:
         """Process of each lane that is there."""
         found = {}
-        for pid in self.seen():
+        for pid in self.family:
             words = self._words(pid)
             if "worker" in words:
                 found["fast" if "fast" in words else "samples"] = pid
@@ -80,23 +91,21 @@ class Product:
 
     def redis(self) -> list[int]:
         """Processes of the embedded Redis, the durable one first."""
-        return sorted(pid for pid in self.seen() if "redis-server" in " ".join(self._words(pid)))
-
-    def seen(self) -> set[int]:
-        """All its processes, itself included; those seen earlier are remembered."""
-        now = {self.process.pid, *descendants(self.process.pid)}
-        self.family |= now
-        return now
+        return sorted(pid for pid in self.family if "redis-server" in " ".join(self._words(pid)))
 
     def wait(self, timeout_s: float = WAIT_S) -> int:
         """Its exit code."""
-        code = self.process.wait(timeout_s)
-        self._reader.join(WAIT_S)
-        return code
+        return self.process.wait(timeout_s)
+
+    def left(self, timeout_s: float) -> list[list[str]]:
+        """Command lines of what still runs of it after `timeout_s`."""
+        give_up_s = time.monotonic() + timeout_s
+        while (family := self.family) and time.monotonic() < give_up_s:
+            time.sleep(0.02)
+        return [self._words(pid) for pid in family]
 
     def stop(self, number: int = signal.SIGINT) -> tuple[int, float]:
         """Exit code, and how long it took in seconds."""
-        self.seen()
         started_s = time.monotonic()
         self.process.send_signal(number)
         return self.wait(), time.monotonic() - started_s
@@ -112,16 +121,10 @@ class Product:
 
     def close(self) -> None:
         """Leave nothing behind, whatever the test did."""
-        self.seen()
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
         for pid in self.family:
-            if pid != self.process.pid and alive(pid):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._reader.join(WAIT_S)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self.process.wait()
 
     @staticmethod
     def _words(pid: int) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,8 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 import trainer_hooks
+from monitor.store.connection import Store
+from monitor.store.embedded import EmbeddedRedis
+from monitor.store.workers import alive_workers
 from tests.cli.product import Product, products
-from tests.store.processes import alive, command_line, gone, listening
+from tests.store.processes import command_line, listening
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -27,9 +31,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield from products(tmp_path)
 
 
-def push(product: Product, run: str) -> None:
+def push(product: Product, run: str, redis_url: str = "") -> None:
     """A short training."""
-    with trainer_hooks.start(run, redis_url=product.endpoint["redis_url"]) as watched:
+    url = redis_url or product.endpoint["redis_url"]
+    with trainer_hooks.start(run, redis_url=url) as watched:
         for step in range(5):
             watched.push_weights(step, G={"w": [1.0, 1.0 + step]}, scalars={"loss": step})
     product.until(lambda: done(product, run), f"run {run} is not evaluated")
@@ -41,7 +46,7 @@ def done(product: Product, run: str) -> bool:
 
 
 def ports_of(product: Product) -> set[int]:
-    return {port for pid in product.seen() for _, port in listening(pid)}
+    return {port for pid in product.family for _, port in listening(pid)}
 
 
 def closed(port: int) -> bool:
@@ -50,9 +55,7 @@ def closed(port: int) -> bool:
 
 
 def assert_nothing_is_left(product: Product, ports: set[int]) -> None:
-    assert gone(product.family, STOP_S), [
-        (pid, command_line(pid)) for pid in product.family if alive(pid)
-    ]
+    assert product.left(STOP_S) == []
     assert all(map(closed, ports))
     assert not (product.home / "endpoint").exists()
     assert not (product.home / "lock").exists()
@@ -82,7 +85,7 @@ def test_up_from_start_to_end_and_again(start: Start, tmp_path: Path) -> None:
         password = urlsplit(url).password
         assert password
         assert password not in "\n".join(product.output)
-        for pid in product.seen():
+        for pid in product.family:
             assert password not in " ".join(command_line(pid))
         for log in product.home.glob("*.log"):
             assert password not in log.read_text()
@@ -90,7 +93,9 @@ def test_up_from_start_to_end_and_again(start: Start, tmp_path: Path) -> None:
     ports = ports_of(product)
     assert len(ports) == 3
     product.until(lambda: len(product.workers()) == 2, "no worker")
-    code, took_s = product.stop()
+    with urllib.request.urlopen(f"{product.url}/api/events", timeout=10) as browser:
+        assert browser.readline()
+        code, took_s = product.stop()
     assert code == 0
     assert took_s < STOP_S
     assert "Traceback" not in "\n".join(product.output)
@@ -109,16 +114,34 @@ def test_killed_product_leaves_no_orphan_and_loses_no_run(start: Start) -> None:
     product = start("up", "--port", "0")
     push(product, "first")
     product.until(lambda: len(product.workers()) == 2, "no worker")
-    product.seen()
     product.process.kill()
     product.process.wait()
     # At once: the lock waits for what is still closing its files.
     heir = start("up", "--port", "0")
     assert [run["id"] for run in heir.get("/api/runs")] == ["first"]
-    assert gone(product.family, STOP_S)
+    assert product.left(STOP_S) == []
     push(heir, "second")
     code, _ = heir.stop()
     assert code == 0
+
+
+def test_server_and_worker_of_their_own(
+    store: Store, embedded: EmbeddedRedis, start: Start
+) -> None:
+    server = start("server", "--port", "0", "--redis-url", embedded.redis_url)
+    worker = start("worker", "--redis-url", embedded.redis_url)
+    assert server.get("/api/runs") == []
+    push(server, "first", embedded.redis_url)
+    server.until(lambda: len(alive_workers(store)) == 2, "no worker")
+    for product, number in ((worker, signal.SIGTERM), (server, signal.SIGINT)):
+        code, took_s = product.stop(number)
+        assert code == 0
+        assert took_s < STOP_S
+        assert product.left(STOP_S) == []
+        assert "Traceback" not in "\n".join(product.output)
+    assert alive_workers(store) == []
+    # It was not theirs to stop.
+    store.ping()
 
 
 @pytest.mark.parametrize("lane", ["samples", "fast"])

@@ -1,5 +1,6 @@
 """What Linux says of processes, for tests that nothing is left behind."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Iterable
@@ -30,6 +31,18 @@ def descendants(pid: int) -> set[int]:
     found: set[int] = set()
     while fresh := {child for child, parent in parents.items() if parent in {pid, *found}} - found:
         found |= fresh
+    return found
+
+
+def marked(name: str, value: str) -> set[int]:
+    """Processes with a variable in the environment that they were started with."""
+    entry = f"{name}={value}".encode()
+    found = set()
+    for folder in PROC.iterdir():
+        # A process that just ended, or that is not ours, cannot be read.
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and entry in (folder / "environ").read_bytes().split(b"\0"):
+                found.add(int(folder.name))
     return found
 
 
