@@ -37,10 +37,15 @@ class PushQueue:
 
     Args:
         budget_bytes: most bytes that wait here or are held elsewhere on the way (see `hold`).
+
+    Attributes:
+        begun: whether this process pushes. Until then the sender registers no run: most ranks of
+            a distributed training never push.
     """
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
+        self.begun = False
         self._lock = threading.RLock()
         self._waiting_bytes = 0
         self._held: dict[str, int] = {}
@@ -73,6 +78,12 @@ class PushQueue:
             self._waiting_bytes += nbytes
             self._shrink()
         self.wake()
+
+    def begin(self) -> None:
+        """Say that this process pushes."""
+        if not self.begun:
+            self.begun = True
+            self.wake()
 
     def wake(self) -> None:
         """End the sender's `wait`."""

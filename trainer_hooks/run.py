@@ -15,6 +15,7 @@ from trainer_hooks.errors import NetworkError, message_of
 from trainer_hooks.networks import Networks, Taken, gathered
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.pushes import WeightsPush, moment_of
+from trainer_hooks.ranks import Rank
 from trainer_hooks.sampling import Sampler
 from trainer_hooks.scalars import Scalars
 from trainer_hooks.schedule import SampleSchedule
@@ -36,6 +37,7 @@ class Run:
         self._finished = settings.mode == "disabled"
         self._lock = threading.RLock()
         self._heard_alerts: set[str] = set()
+        self._rank = Rank()
         self._queue = PushQueue(settings.budget_bytes)
         self.complaints = Complaints(self._queue, strict=settings.strict)
         self._networks = Networks(settings, self.complaints)
@@ -75,6 +77,8 @@ class Run:
         **more: object,
     ) -> None:
         """Push the networks' weights as they are now, and scalars; see `trainer_hooks`."""
+        if not self._speaks(shard):
+            return
         moment = moment_of(step, epoch, time.time())
         with self._lock:
             taken = self._take(networks, more, shard)
@@ -94,6 +98,8 @@ class Run:
         training: bool | None = None,
     ) -> None:
         """Push generated samples, or a callable that makes them when due; see `trainer_hooks`."""
+        if not self._speaks():
+            return
         moment = moment_of(step, epoch, time.time())
         with self._lock:
             started_s = time.perf_counter()
@@ -144,6 +150,13 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         self.finish()
+
+    def _speaks(self, shard: Any = None) -> bool:
+        """Whether this process pushes; asked at each call, as ranks may be told after `start`."""
+        if shard is None and self._rank.number != 0:
+            return False
+        self._queue.begin()
+        return True
 
     def _take(self, networks: Any, more: Mapping[str, object], shard: Any) -> Taken:
         try:

@@ -132,6 +132,9 @@ class Sender:
         return True
 
     def _step(self) -> None:
+        if not self._queue.begun:
+            self._queue.wait(BEAT_INTERVAL_S)
+            return
         if self._deleted:
             self._drop_all("deleted")
             self._wait_for_work()

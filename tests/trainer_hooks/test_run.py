@@ -340,6 +340,7 @@ def test_more_alerts_than_a_script_can_unpack(
 ) -> None:
     monkeypatch.setattr(trainer_hooks.sender, "BEAT_INTERVAL_S", 0.05)
     run = start("demo", redis_url=mail.redis_url)
+    push_weights(0, scalars={"loss": 1.0})
     pairs = [part for i in range(9000) for part in (str(i), json.dumps({"id": str(i)}))]
     mail.store.data.hset(keys.alerts("demo"), items=pairs)
     assert len(eventually(run.alerts)) == 9000
