@@ -9,7 +9,8 @@ const longestInterval = 30_000; // ms, while the server is away
 const grace = 2500; // ms a cut may last before the page says so: a reconnect takes about one
 const patience = 1500; // ms to wait for the stream before the first request
 const slept = 30_000; // ms a timer may be late; more and the machine slept: the line may be dead
-const fatal = [401, 403, 404]; // asking again changes nothing
+const fatal = [401, 403]; // asking again changes nothing
+const gone = 404; // until a trainer registers the run again, with a Redis that came back empty
 const browser = {
   setTimeout: (...args) => setTimeout(...args),
   clearTimeout: (id) => clearTimeout(id),
@@ -144,7 +145,8 @@ export class Connection {
     const {failure, cutSince, loaded} = this;
     const now = this.env.now();
     if (failure) {
-      const state = loaded && !this.stopped ? "stale" : "error";
+      const shown = loaded && !this.stopped && failure.status !== gone;
+      const state = shown ? "stale" : "error";
       const since = Math.min(failure.since, cutSince ?? Infinity) / 1000;
       return {state, since, status: failure.status, reason: failure.reason};
     }

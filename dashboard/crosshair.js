@@ -9,6 +9,7 @@ import {convertValue, flawOf, readFully} from "./reading.js";
 
 const clickSlack = 4; // px a click may move; more is a drag
 const doubleTime = 350; // ms between two clicks that are one double click
+const nearby = 6; // px from a restart within which the label tells of it
 
 export class Crosshair {
   // onHover(step or null), onPick(step), onFollow() for a double click
@@ -103,7 +104,10 @@ export class Crosshair {
     const left = xPixel(place, view, nearest.row[axis]);
     const top = place.boxes[0].headTop;
     this.line.style.cssText = `left:${left}px;top:${top}px;height:${place.bottom - top}px`;
-    setText(this.label, describe(nearest.row, axis));
+    const restart = this.frame.restarts.find(
+      ({x}) => Math.abs(xPixel(place, view, x) - this.x) <= nearby
+    );
+    setText(this.label, restart?.text ?? describe(nearest.row, axis));
     const half = this.label.offsetWidth / 2;
     const centre = Math.min(Math.max(left, half), this.figure.clientWidth - half);
     this.label.style.cssText = `left:${centre - half}px;top:${place.bottom + 4}px`;

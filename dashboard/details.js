@@ -28,10 +28,11 @@ export function rowsOf({networks, config, segments, started, worker, diversity})
   }
   for (const [name, value] of Object.entries(config ?? {})) rows.push([name, show(value)]);
   (segments ?? []).forEach((segment, i) => {
-    const {started: begun, first_step: first, last_step: last} = segment;
+    const {started: begun, first_step: first, last_step: last, host} = segment;
+    const where = host ? ` on ${host}` : "";
     rows.push([
       `segment ${i + 1}`,
-      `steps ${formatCount(first)}–${formatCount(last)}, from ${formatDate(begun)}`
+      `steps ${formatCount(first)}–${formatCount(last)}, from ${formatDate(begun)}${where}`
     ]);
   });
   if (diversity) {

@@ -2,6 +2,7 @@
 
 import {getJson, runPath, seriesPath} from "./api.js";
 import {Connection} from "./connection.js";
+import {restartsOf} from "./restarts.js";
 import {SeriesStore} from "./series.js";
 
 export class RunFeed {
@@ -10,6 +11,7 @@ export class RunFeed {
     Object.assign(this, {run, onChange, get});
     this.detail = null;
     this.alerts = [];
+    this.restarts = [];
     this.steps = []; // that have an image grid, ascending
     this.wanted = []; // metrics that are shown
     this.heard = new Set(); // metrics that came by event
@@ -37,6 +39,10 @@ export class RunFeed {
 
   async poll() {
     this.detail = await this.get(runPath(this.run));
+    const restarts = restartsOf(this.detail.segments ?? []);
+    // what a process hides whose clock is behind, only the server knows
+    if (JSON.stringify(restarts) !== JSON.stringify(this.restarts)) this.connection.refresh();
+    this.restarts = restarts;
     this.onChange("detail");
   }
 

@@ -8,7 +8,7 @@ import {toPlotTime, tracesOf} from "./traces.js";
 const pinStyle = {width: 5, opacity: 0.3}; // px; broad and faint, a turning point shows through
 const tones = {critical: "--bad", warning: "--warn"};
 
-// model: {panels, series, axis, range, color, alerts, pinned, notes}
+// model: {panels, series, axis, range, color, alerts, restarts, pinned, notes}
 export function frameOf(model, width) {
   const {panels, series, axis, range, alerts} = model;
   const all = panels.map((panel) => panel.metrics.map((metric) => series.get(metric)));
@@ -18,7 +18,10 @@ export function frameOf(model, width) {
   const turns = alerts
     .map((alert) => ({alert, x: xOfStep(longest, axis, alert.step)}))
     .filter(({x}) => x !== null);
-  return {...model, place: placePanels(panels, width), view, yRanges, turns, longest};
+  const restarts = model.restarts
+    .map((restart) => ({...restart, x: xOfStep(longest, axis, restart.step)}))
+    .filter(({x}) => x !== null);
+  return {...model, place: placePanels(panels, width), view, yRanges, turns, restarts, longest};
 }
 
 const xOfStep = (longest, axis, step) =>
@@ -54,13 +57,13 @@ function panelTraces({axis, yRanges, series, color}, look, panel, i) {
   });
 }
 
-// Turning points, and the step whose images are pinned.
-function linesOf({turns, pinned, longest, axis}, look, toPlot) {
-  const lines = turns.map(({alert, x}) => ({
-    x: toPlot(x),
-    color: look.resolve(tones[alert.severity] ?? "--faint"),
-    dash: "dash"
-  }));
+// Restarts, turning points, and the step whose images are pinned.
+function linesOf({turns, restarts, pinned, longest, axis}, look, toPlot) {
+  const lines = restarts.map(({x}) => ({x: toPlot(x), color: look.faint, dash: "dot"}));
+  for (const {alert, x} of turns) {
+    const color = look.resolve(tones[alert.severity] ?? "--faint");
+    lines.push({x: toPlot(x), color, dash: "dash"});
+  }
   const at = xOfStep(longest, axis, pinned);
   const color = look.resolve("--accent");
   if (at !== null) lines.push({x: toPlot(at), color, dash: "solid", ...pinStyle});

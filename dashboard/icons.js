@@ -12,6 +12,7 @@ const paths = {
   critical: ["M5 1.5h6L14.5 5v6L11 14.5H5L1.5 11V5z", "M8 4.6v4M8 11.2h.01"],
   lost: [circle, "M3.6 3.6l8.8 8.8"],
   finished: [circle, "M5.8 5.8h4.4v4.4h-4.4z"],
+  restart: ["M13.2 8.6A5.3 5.3 0 1 1 11.6 4.2L13 5.6", "M13.2 2.2v3.6H9.6"],
   info: [circle, "M8 7.4v3.8M8 4.8h.01"]
 };
 const tones = {

@@ -90,20 +90,34 @@ const drawEnd = ({y, text, old, name, color}) =>
     h("span", null, text)
   );
 
-function placeMarks({place, view, turns}) {
+// Turning points, and restarts where these leave room for their sign.
+function placeMarks({place, view, turns, restarts}) {
   const right = place.left + place.width + margin.right;
-  const marks = turns
-    .map(({alert, x}) => ({alert, left: xPixel(place, view, x)}))
+  const marks = [
+    ...turns.map(({alert, x}) => ({alert, x, word: formatKind(alert.kind)})),
+    ...restarts.map(({text, x}) => ({text, x, word: "resumed"}))
+  ]
+    .map((mark) => ({...mark, left: Math.round(xPixel(place, view, mark.x))}))
     .filter(({left}) => left >= place.left && left <= place.left + place.width)
     .sort((a, b) => a.left - b.left);
-  return marks.map(({alert, left}, i) => {
-    const word = formatKind(alert.kind);
-    const free = (marks[i + 1]?.left ?? right) - left - signWidth;
-    return {alert, left: Math.round(left), word: word.length * letterWidth < free ? word : ""};
-  });
+  const room = marks.map(({left}, i) => (marks[i + 1]?.left ?? right) - left - signWidth);
+  return marks
+    .map((mark, i) => ({...mark, word: mark.word.length * letterWidth < room[i] ? mark.word : ""}))
+    .filter(({alert}, i) => alert || room[i] >= 0);
 }
 
-const drawMark = ({alert, left, word}, onAlert) =>
+const drawMark = (mark, onAlert) =>
+  mark.alert ? drawTurn(mark, onAlert) : drawRestart(mark);
+
+const drawRestart = ({text, left, word}) =>
+  h(
+    "span",
+    {class: "mark quiet", style: `left:${left}px`, title: text, role: "img", "aria-label": text},
+    icon("restart"),
+    word
+  );
+
+const drawTurn = ({alert, left, word}, onAlert) =>
   h(
     "button",
     {

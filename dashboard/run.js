@@ -153,13 +153,14 @@ export class RunPage {
   }
 
   model() {
-    const {series, detail, alerts} = this.feed;
+    const {series, detail, alerts, restarts} = this.feed;
     const {x: axis, range, step: pinned} = this.address.state;
     const panels = this.panels();
     const color = paletteOf(detail?.metrics ?? []);
     const notes = panels.map((panel) => [panel.key, noteOf(panel, detail, series)]);
     this.curves.plot.setAttribute("aria-label", summaryOf(panels, series));
-    return {panels, series, axis, range, alerts, pinned, color, notes: Object.fromEntries(notes)};
+    const shown = {panels, series, axis, range, alerts, restarts, pinned, color};
+    return {...shown, notes: Object.fromEntries(notes)};
   }
 
   key(key) {

@@ -90,13 +90,22 @@ class Network(BaseModel):
     weights: str = Field(description="`full` or `sketch`", examples=["full"])
 
 
+class Rewind(BaseModel):
+    """A push whose step was lower than that of the push before it."""
+
+    step: int = Field(examples=[800])
+    time: float = Field(description="Unix seconds of the push", examples=[1795300071.3])
+
+
 class SegmentInfo(BaseModel):
     """One trainer process of the run."""
 
     id: str
+    host: str = Field(examples=["box"])
     started: float = Field(description="Unix seconds")
     first_step: int | None
     last_step: int | None
+    rewinds: list[Rewind] = Field(description="where its steps went back, oldest first")
 
 
 class ProblemInfo(BaseModel):

@@ -11,6 +11,7 @@ from monitor.server.schemas import (
     Network,
     NoWorker,
     ProblemInfo,
+    Rewind,
     RunDetail,
     RunSummary,
     SegmentInfo,
@@ -20,6 +21,7 @@ from monitor.server.verdict import judge, last_step, last_time, open_alerts
 from monitor.store.blocks import is_tensor_metric
 from monitor.store.lag import Lag
 from monitor.store.runs import RunRecord
+from monitor.store.segments import Segment
 
 
 def summarize(record: RunRecord, now_s: float) -> RunSummary:
@@ -37,10 +39,7 @@ def describe(
         networks={name: Network(**about) for name, about in record.networks.items()},
         metrics=sorted(name for name in record.latest if not is_tensor_metric(name)),
         tensor_metrics=sorted(name for name in record.latest if is_tensor_metric(name)),
-        segments=[
-            SegmentInfo(id=s.id, started=s.started, first_step=s.first_step, last_step=s.last_step)
-            for s in record.segments
-        ],
+        segments=[_segment(record, segment) for segment in record.segments],
         drops=record.drops,
         problems=[ProblemInfo(**problem) for problem in record.problems],
         lag=LagInfo.model_validate(lag, from_attributes=True),
@@ -68,6 +67,22 @@ def _summary(record: RunRecord, now_s: float) -> dict[str, Any]:
         "open_alerts": len(open_alerts(record)),
         "last_alert": LastAlert(**newest) if newest else None,
     }
+
+
+def _segment(record: RunRecord, segment: Segment) -> SegmentInfo:
+    # Samples are pushed in the same loop as weights: both would tell of the same rewind.
+    kind = "weights" if segment.rows["weights"] else "samples"
+    found = (record.watch or {}).get("rewinds", {}).get(kind, {}).get("found", [])
+    return SegmentInfo(
+        id=segment.id,
+        host=segment.host,
+        started=segment.started,
+        first_step=segment.first_step,
+        last_step=segment.last_step,
+        rewinds=[
+            Rewind(step=step, time=t) for number, step, t in found if number == segment.ordinal
+        ],
+    )
 
 
 def _worker(workers: Sequence[dict[str, Any]]) -> WorkerInfo | NoWorker:

@@ -88,8 +88,8 @@ def _finished(record: RunRecord) -> str:
 
 
 def _silence_s(record: RunRecord, now_s: float) -> float:
-    time = last_time(record)
-    return record.heartbeat_age_s if time is None else max(0.0, now_s - time)
+    # Its last point came no later than its last sign of life, though its clock may say so.
+    return max(record.heartbeat_age_s, now_s - (last_time(record) or now_s))
 
 
 def _joined(ending: str, level: Level, text: str) -> str:

@@ -83,7 +83,9 @@ def announce(
 
 
 def _columns(block: Block, metric: str) -> dict[str, list[Any]]:
-    points = sorted(block.points([metric]), key=lambda point: point.step)
+    # In the order of the pushes, whose steps may go back.
+    cells = sorted(block.cells[metric], key=lambda cell: cell.row)
+    points = [block.point(metric, cell) for cell in cells]
     names = ("step", "epoch", "time", "value", "stderr", "n", "status")
     return {name: [getattr(point, name) for point in points] for name in names}
 

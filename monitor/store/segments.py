@@ -21,6 +21,7 @@ class Segment:
         rows: of each kind, one more than the highest number that is stored.
         first_step, last_step: None while nothing is stored.
         started: Unix seconds by the Redis clock.
+        host: where it ran.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Segment:
     first_step: int | None
     last_step: int | None
     started: float
+    host: str
 
     def first_row_of(self, kind: str) -> int:
         """Where its rows begin: later than 0 if Redis lost the first of them."""
@@ -76,4 +78,5 @@ def _segment(name: str, about: dict[str, Any], stored: Mapping[str, str]) -> Seg
         first_step=number("first_step"),
         last_step=number("last_step"),
         started=float(about["started"]),
+        host=str(about.get("host", "")),
     )

@@ -12,6 +12,7 @@ from monitor.store.series import metric_names
 from monitor.turning import TurningPointDetector
 from monitor.types import Alert
 from monitor.watch.reading import KindReader, Moment
+from monitor.watch.rewinds import Rewinds
 
 #: Layout of the stored state; a state of another layout starts anew.
 STATE_VERSION = 2
@@ -31,6 +32,7 @@ class RunWatch:
         self.run = run
         self._detector = TurningPointDetector()
         self._readers = [KindReader(kind) for kind in KINDS]
+        self._rewinds = {kind: Rewinds() for kind in KINDS}
         if state is None or state.get("version") != STATE_VERSION:
             return
         try:
@@ -39,6 +41,7 @@ class RunWatch:
             log.warning("run %r is watched from its beginning: %s", run, error)
             return
         self._readers = [KindReader(kind, state["places"][kind]) for kind in KINDS]
+        self._rewinds = {kind: Rewinds(state.get("rewinds", {}).get(kind)) for kind in KINDS}
 
     @property
     def waiting(self) -> bool:
@@ -60,6 +63,7 @@ class RunWatch:
         return {
             "version": STATE_VERSION,
             "places": self.places,
+            "rewinds": {kind: rewinds.state() for kind, rewinds in self._rewinds.items()},
             "detector": self._detector.state(),
             "summary": self._detector.summary(),
         }
@@ -91,7 +95,12 @@ class RunWatch:
         if any(reader.more and reader.next_time is None for reader in self._readers):
             return None
         ready = [reader for reader in self._readers if reader.next_time is not None]
-        return min(ready, key=lambda reader: reader.next_time or 0.0).take() if ready else None
+        if not ready:
+            return None
+        reader = min(ready, key=lambda reader: reader.next_time or 0.0)
+        moment = reader.take()
+        self._rewinds[reader.kind].see(reader.place[0], moment.step, moment.time)
+        return moment
 
 
 def _is_watched(metric: str) -> bool:

@@ -120,16 +120,32 @@ test("Redis away while the line stays open: stale, then a new stream", async () 
   assert.equal(connection.health.state, "live");
 });
 
-test("a run that is gone ends the connection", async () => {
+test("a token that is not right ends the connection", async () => {
+  const world = await connected();
+  world.failure = new ApiError(403, "wrong token");
+  await world.clock.pass(5000);
+  assert.equal(world.connection.health.state, "error");
+  assert.equal(world.connection.health.status, 403);
+  world.take();
+  await world.clock.pass(100_000);
+  assert.deepEqual(world.take(), []);
+  assert.ok(sources.at(-1).closed);
+});
+
+test("a run that is gone is not shown, and is back once a trainer registers it again", async () => {
   const world = await connected();
   world.failure = new ApiError(404, "no such run");
   await world.clock.pass(5000);
   assert.equal(world.connection.health.state, "error");
   assert.equal(world.connection.health.status, 404);
-  world.take();
   await world.clock.pass(100_000);
-  assert.deepEqual(world.take(), []);
-  assert.ok(sources.at(-1).closed);
+  world.take();
+  await world.clock.pass(300_000);
+  assert.ok(world.take().length <= 10, "it is asked for ever more rarely");
+  world.failure = null;
+  await world.clock.pass(30_000);
+  assert.equal(world.connection.health.state, "live");
+  assert.deepEqual(world.take().slice(0, 2), ["poll", "load"]);
 });
 
 test("a server that is away at first is an error that heals", async () => {

@@ -91,6 +91,22 @@ test("a resumed run is loaded anew", async () => {
   assert.equal(connection.refreshes, 1);
 });
 
+test("a run resumed by a process whose clock is behind is loaded anew as well", async () => {
+  const segment = (first_step) => ({id: `${first_step}`, host: "box", started: 1, first_step});
+  const detail = {metrics: ["Q"], segments: [segment(0)]};
+  const {feed, connection} = feedOf({"": detail});
+  await connection.poll();
+  assert.equal(connection.refreshes, 0);
+  detail.segments.push(segment(2));
+  await connection.poll();
+  await connection.poll();
+  assert.equal(connection.refreshes, 1);
+  assert.deepEqual(
+    feed.restarts.map(({step}) => step),
+    [2]
+  );
+});
+
 test("the last point is the newest that was said or seen", async () => {
   const {feed, connection} = feedOf({series: {Q: columns([1, 2])}});
   assert.equal(feed.lastTime(), null);

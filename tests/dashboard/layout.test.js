@@ -79,7 +79,7 @@ function frame(more = {}) {
   const series = {get: (name) => held[name] ?? columns([]), longest: () => held["S.G"]};
   const panels = panelsOf(["S.G", "Q"], {ceiling: 4.6});
   const model = {panels, series, axis: "step", range: null, alerts: [alert], pinned: null};
-  return frameOf({...model, color: () => "--blue", notes: {}, ...more}, 800);
+  return frameOf({...model, color: () => "--blue", notes: {}, restarts: [], ...more}, 800);
 }
 const look = {resolve: (name) => name, font: "x", faint: "f", grid: "g"};
 
@@ -108,6 +108,22 @@ test("a figure shares one x axis and marks the turning point across all panels",
     domains,
     [...domains].sort((a, b) => a - b)
   );
+});
+
+test("a restart is a thin line across all panels, below the turning points", () => {
+  const restarts = [{step: 60, time: 1060, text: "Resumed at step 60"}];
+  const [, {shapes}] = figureOf(frame({restarts, axis: "time"}), look, "zoom");
+  const vertical = shapes.filter(({yref}) => yref === "paper");
+  assert.deepEqual(
+    vertical.map(({line}) => [line.color, line.dash, line.width]),
+    [
+      ["f", "dot", 1],
+      ["--bad", "dash", 1]
+    ]
+  );
+  assert.equal(frame({restarts, axis: "time"}).restarts[0].x, 1060);
+  const empty = {get: () => columns([]), longest: () => null};
+  assert.deepEqual(frame({restarts, series: empty}).restarts, []);
 });
 
 test("alerts without a step have no mark", () => {

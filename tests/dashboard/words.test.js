@@ -116,6 +116,11 @@ test("configuration is shown as it is, markup and all", () => {
     ["note", "<b>"],
     ["nested", '{"a":1}']
   ]);
+  const segments = [{started: null, first_step: 0, last_step: 1200, host: "box"}];
+  assert.deepEqual(rowsOf({started: null, segments})[1], [
+    "segment 1",
+    "steps 0–1,200, from – on box"
+  ]);
 });
 
 test("themes", () => {

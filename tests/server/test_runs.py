@@ -1,5 +1,6 @@
 """The list of runs, one run, its alerts and its removal."""
 
+import socket
 from urllib.parse import quote
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 
 from monitor.store.blocks import Cell
 from monitor.store.workers import beat
+from monitor.watch.loop import Watch
 from tests.server.laboratory import EPOCH_S, Laboratory, alert
 from trainer_hooks import keys
 
@@ -74,6 +76,30 @@ def test_detail_has_everything(client: httpx.Client, laboratory: Laboratory) -> 
         "weights_steps": 0, "weights_s": 0.0, "samples_steps": 0, "samples_s": 0.0,
         "queued_jobs": 0, "outstanding_bytes": 0, "dead_letters": 0,
     }  # fmt: skip
+
+
+def test_detail_tells_where_the_run_was_taken_up_again(
+    client: httpx.Client, laboratory: Laboratory
+) -> None:
+    first = laboratory.start("demo")
+    laboratory.weights(first, {"S.G": [0.1] * 5}, steps=[10, 20, 30, 15, 25])
+    laboratory.samples(first, 25, {"Q": [0.5]})
+    laboratory.crash(first, silence_s=60)
+    again = laboratory.start("demo", resume=True)
+    laboratory.samples(again, 20, {"Q": [0.5]})
+    laboratory.samples(again, 18, {"Q": [0.5]})
+    watch = Watch(laboratory.store)
+    watch.tick()
+    watch.release()
+    old, new = client.get("/api/runs/demo").json()["segments"]
+    assert (old["first_step"], old["last_step"], old["rewinds"]) == (
+        10, 25, [{"step": 15, "time": EPOCH_S + 15}],
+    )  # fmt: skip
+    assert (new["first_step"], new["last_step"], new["rewinds"]) == (
+        18, 18, [{"step": 18, "time": EPOCH_S + 18}],
+    )  # fmt: skip
+    assert old["host"] == new["host"] == socket.gethostname()
+    assert new["started"] >= old["started"]
 
 
 def test_detail_tells_what_d_was_measured_with(

@@ -74,6 +74,17 @@ def test_lost_says_since_when(client: httpx.Client, laboratory: Laboratory) -> N
     }
 
 
+@pytest.mark.parametrize("ahead_s", [0, 3600])
+def test_silence_goes_by_the_clock_of_redis_where_the_trainers_is_ahead(
+    client: httpx.Client, laboratory: Laboratory, ahead_s: float
+) -> None:
+    run = laboratory.start("demo")
+    now_s = laboratory.store.now_s()
+    laboratory.weights(run, {"S.G": [0.1]}, times=[now_s - 239 + ahead_s])
+    laboratory.crash(run, silence_s=240)
+    assert shown(client)["verdict"]["text"] == "No points for 4 min: trainer lost."
+
+
 def test_alert_holds_until_its_metric_is_back(client: httpx.Client, laboratory: Laboratory) -> None:
     laboratory.weights(laboratory.start("demo"), {"S.G": [0.1]})
     onset = TURNED["metrics"]["D"]["turned"]["step"]

@@ -44,6 +44,18 @@ def test_block_is_one_event_of_the_run_and_one_of_all(store: Store, queue: JobQu
     assert set(told["latest"]) == {"S.G", "S.D"}
 
 
+def test_block_whose_steps_go_back_tells_them_as_they_were_pushed(
+    store: Store, queue: JobQueue
+) -> None:
+    cells = {"loss": [Cell(row, float(row)) for row in range(4)]}
+    finish(queue, Trainer(store), [0, 1, 2, 3], [8, 9, 5, 6], cells)
+    (event,) = read_after(store, RUN, "0-0")
+    loss = json.loads(event.data)["series"]["loss"]
+    assert (loss["step"], loss["value"]) == ([8, 9, 5, 6], [0, 1, 2, 3])
+    (light,) = read_after(store, ALL, "0-0")
+    assert json.loads(light.data)["latest"]["loss"]["step"] == 6
+
+
 def test_batch_with_a_grid_says_so(store: Store, queue: JobQueue, any_image: Any) -> None:
     Trainer(store).post(samples_frame(any_image, seq=6))
     job = claimed(queue, "samples")

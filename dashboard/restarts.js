@@ -1,0 +1,28 @@
+// Where a run was taken up again: by a new process, or by steps that went back within one.
+
+import {formatCount, formatDate} from "./format.js";
+
+// segments: as REST gives them. Returns [{step, time, text}] by step, those only whose rows are
+// not hidden: what comes later hides everything from its first step on.
+export function restartsOf(segments) {
+  const begun = segments.filter((segment) => segment.first_step !== null);
+  const all = begun.flatMap((segment, i) => [
+    ...(i > 0 ? [resumed(segment)] : []),
+    ...(segment.rewinds ?? []).map(wentBack)
+  ]);
+  let hidden = Infinity;
+  const shown = all.reverse().filter(({step}) => step < hidden && ((hidden = step), true));
+  return shown.reverse();
+}
+
+const resumed = ({first_step: step, started: time, host}) => ({
+  step,
+  time,
+  text: `Resumed at step ${formatCount(step)}, ${formatDate(time)}${host ? ` on ${host}` : ""}`
+});
+
+const wentBack = ({step, time}) => ({
+  step,
+  time,
+  text: `Went back to step ${formatCount(step)}, ${formatDate(time)}`
+});
