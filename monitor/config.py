@@ -8,7 +8,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -24,6 +24,9 @@ from monitor.errors import SettingsError
 CONFIG_FILE = "sqd.toml"
 PREFIX = "SQD_"
 DEFAULT_HOME = Path("~/.sqd")
+#: Evaluators beyond faces, and how each is asked for (monitor/evaluators/spec.py reads them).
+EVALUATOR_KINDS = ("onnx", "python", "points")
+OTHER_EVALUATORS = r"(onnx|points):[^#]+(#.*)?|python:[\w.]+:[\w.]+"
 
 
 class Settings(BaseSettings):
@@ -39,8 +42,15 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     home: Path = Field(DEFAULT_HOME, description="Data, reference sets and the endpoint file.")
     device: str = Field("auto", description="auto, cpu or cuda:N.")
-    quality: Literal["faces"] = Field("faces", description="What computes Q.")
-    embedder: str = Field("", description="faces100, an ONNX file or an insightface pack.")
+    quality: str = Field(
+        "faces",
+        description="What computes Q: faces, onnx:PATH, python:module:object or points:FILE.json.",
+    )
+    embedder: str = Field(
+        "",
+        description="What makes the features of D: for faces faces100, an ArcFace ONNX file or an "
+        "insightface pack; else onnx:PATH, python:module:object or points:FILE.json.",
+    )
     reference: str = Field("", description="faces100, a file or a set in HOME/references.")
     token: SecretStr | None = Field(None, description="Needed to listen beyond loopback.")
     verbose: bool = Field(False, description="Log more.")
@@ -64,6 +74,22 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
             raise ValueError("expected auto, cpu or cuda:N")
         return device
+
+    @field_validator("quality")
+    @classmethod
+    def _check_quality(cls, quality: str) -> str:
+        if quality != "faces" and not re.fullmatch(OTHER_EVALUATORS, quality):
+            raise ValueError("expected faces, onnx:PATH, python:module:object or points:FILE.json")
+        return quality
+
+    @field_validator("embedder")
+    @classmethod
+    def _check_embedder(cls, embedder: str) -> str:
+        kind, colon, _ = embedder.partition(":")
+        if colon and kind in EVALUATOR_KINDS and not re.fullmatch(OTHER_EVALUATORS, embedder):
+            raise ValueError("expected onnx:PATH, python:module:object or points:FILE.json")
+        # The default of --quality: whatever network for faces the reference was made with.
+        return "" if embedder == "faces" else embedder
 
     @property
     def is_loopback(self) -> bool:

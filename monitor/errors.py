@@ -41,5 +41,9 @@ class EmbedderError(MonitorError):
     """An embedder cannot be loaded, or its model has another contract."""
 
 
+class EvaluatorError(MonitorError):
+    """An evaluator cannot be loaded, raised, or gave something that is no score or feature."""
+
+
 class ReplayError(MonitorError):
     """A line of recorded points cannot be read; names file, line and reason."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,19 @@ from monitor.errors import ReferenceError
 FORMAT = "sqd-reference-1"
 #: Ending of the files.
 SUFFIX = ".safetensors"
+
+
+class Bound(Protocol):
+    """What a reference set knows its embedder by (see `monitor.protocol.Embedder`)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def dimension(self) -> int | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +79,15 @@ class ReferenceSet:
         """(m,) share of the samples that each mode should get: the same for all."""
         return np.full(len(self.counts), 1 / len(self.counts))
 
-    def check(self, embedder: Embedder) -> None:
+    def check(self, embedder: Bound) -> None:
         """Refuse an embedder that did not make this set.
 
         Raises:
             ReferenceError: its file or its dimension is another.
         """
         dimension = self.centroids.shape[1]
-        if (embedder.sha256, embedder.dimension) != (self.embedder_sha256, dimension):
+        other = embedder.dimension not in (dimension, None)
+        if other or embedder.sha256 != self.embedder_sha256:
             raise ReferenceError(
                 f"reference {self.name!r} was made with embedder {self.embedder} (d = {dimension}, "
                 f"sha256 {self.embedder_sha256[:12]}…), not with {embedder.name} "

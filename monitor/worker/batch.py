@@ -46,6 +46,8 @@ def add_points(block: Block, batch: Partial, with_: Evaluators) -> bytes:
         counts[mode] = count
     for metric, cell in _diversity(counts, batch).items():
         block.add(metric, cell)
+    if with_.embedder is not None and with_.embedder.aligns:
+        block.add("D.unaligned", _unaligned(batch))
     about = {"n": batch.n, **(with_.provenance() or {}), **_histogram(counts, with_.reference)}
     return json.dumps(about).encode()
 
@@ -85,8 +87,6 @@ def _diversity(counts: Counts, batch: Partial) -> dict[str, Cell]:
     enough = n >= least
     status = "ok" if enough else "insufficient"
     reason = "" if enough else f"{n} samples; {counts.size} modes need at least {least}"
-    unaligned = batch.unaligned / n
-    unaligned_stderr = math.sqrt(unaligned * (1 - unaligned) / n)
     shrunk = james_stein_entropy(counts), _known(james_stein_stderr(counts))
     unseen = chao_wang_jost_entropy(counts), _known(chao_wang_jost_stderr(counts))
     return {
@@ -94,8 +94,13 @@ def _diversity(counts: Counts, batch: Partial) -> dict[str, Cell]:
         "D.cwj": Cell(0, *unseen, n, status, reason),
         "D.modes": Cell(0, float(observed_modes(counts)), n=n),
         "D.coverage": Cell(0, coverage(counts), n=n),
-        "D.unaligned": Cell(0, unaligned, unaligned_stderr, n),
     }
+
+
+def _unaligned(batch: Partial) -> Cell:
+    """Share of the samples that the embedder took whole."""
+    share = batch.unaligned / batch.n
+    return Cell(0, share, math.sqrt(share * (1 - share) / batch.n), batch.n)
 
 
 def _known(stderr: float) -> float | None:

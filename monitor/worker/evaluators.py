@@ -5,9 +5,12 @@ import logging
 import torch
 
 from monitor.config import Settings
-from monitor.diversity.embedder import load_embedder
-from monitor.diversity.reference import load_reference
-from monitor.errors import SettingsError
+from monitor.diversity.reference import ReferenceSet, load_reference
+from monitor.diversity.zoo import PACKS
+from monitor.errors import EvaluatorError, ReferenceError, SettingsError
+from monitor.evaluators.faces import FaceFinder
+from monitor.evaluators.load import load_embedder, load_quality, own_modes
+from monitor.protocol import Embedder
 from monitor.quality import FaceQuality
 from monitor.worker.pipeline import Evaluators
 
@@ -36,24 +39,69 @@ def choose_device(wanted: str) -> str:
 
 
 def load_evaluators(settings: Settings) -> Evaluators:
-    """The evaluators that `settings` ask for; without a reference, D says what is missing.
+    """The evaluators that `settings` ask for.
+
+    What is missing or broken of ``onnx:``, ``python:`` and ``points:`` makes its metric fail with
+    the reason; the other metrics go on. Without a reference, D says what is missing.
 
     Raises:
-        MonitorError: an embedder or reference that was asked for cannot be had, or they do not
-            belong together.
+        MonitorError: a network for faces or a reference that was asked for cannot be had, or
+            embedder and reference do not belong together.
     """
-    device = choose_device(settings.device)
-    embedder = load_embedder(settings.embedder, device) if settings.embedder else None
-    if not settings.reference:
-        return Evaluators(FaceQuality(device), embedder, None, device, NO_REFERENCE)
-    reference = load_reference(settings.reference, settings.home)
-    embedder = embedder or load_embedder(reference.embedder, device)
+    finder = FaceFinder(FaceQuality(device := choose_device(settings.device)), device)
+    quality, failure = None, ""
+    try:
+        quality = load_quality(settings.quality, finder)
+    except EvaluatorError as error:
+        failure = str(error)
+        log.error("Q will fail: %s", failure)
+    embedder, reference, missing = _diversity(settings, finder)
+    found = Evaluators(quality, embedder, reference, device, failure, missing)
+    log.info(found.said())
+    _warn_of_cpu(found)
+    return found
+
+
+def _diversity(
+    settings: Settings, finder: FaceFinder
+) -> tuple[Embedder | None, ReferenceSet | None, str]:
+    """Embedder and reference of D, or why there are none."""
+    asked = settings.embedder
+    reference = load_reference(settings.reference, settings.home) if settings.reference else None
+    if not asked and reference is None:
+        return None, None, NO_REFERENCE
+    try:
+        embedder = load_embedder(asked or _recorded(reference), finder)
+        reference = reference or own_modes(asked, embedder)
+    except EvaluatorError as error:
+        log.error("D will fail: %s", error)
+        return None, None, str(error)
+    if reference is None:
+        return embedder, None, NO_REFERENCE
     reference.check(embedder)
-    log.info("D by %s and %s on %s", embedder.name, reference.name, embedder.provider)
-    if device != "cpu" and embedder.provider == "CPUExecutionProvider":
-        log.warning(
-            "embedder %s runs on the CPU: onnxruntime has no CUDA provider; `sqd doctor` says how "
-            "to install it",
-            embedder.name,
+    return embedder, reference, ""
+
+
+def _recorded(reference: ReferenceSet | None) -> str:
+    """The embedder that a reference names, if it is one that everybody may load.
+
+    A reference may come from elsewhere: it must not choose which code or file this worker runs.
+    """
+    name = reference.embedder if reference else ""
+    if reference and name not in ("faces100", *PACKS):
+        raise ReferenceError(
+            f"reference {reference.name!r} was made with embedder {name}: start the worker with "
+            "--embedder and the same one"
         )
-    return Evaluators(FaceQuality(device), embedder, reference, device)
+    return name
+
+
+def _warn_of_cpu(found: Evaluators) -> None:
+    """Say which network fell back to the CPU though a GPU was asked for."""
+    for evaluator in (found.quality, found.embedder):
+        if found.device != "cpu" and evaluator and evaluator.provider == "CPUExecutionProvider":
+            log.warning(
+                "%s runs on the CPU: onnxruntime has no CUDA provider; `sqd doctor` says how to "
+                "install it",
+                evaluator.name,
+            )

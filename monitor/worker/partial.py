@@ -7,6 +7,9 @@ from typing import Any
 #: Why D fails when chunks of one batch went to workers that do not measure alike.
 MIXED = "parts of the batch were measured with different embedders or reference sets"
 
+#: Why Q fails then.
+MIXED_SCORES = "parts of the batch were scored by different evaluators"
+
 
 @dataclass(frozen=True, slots=True)
 class Partial:
@@ -15,13 +18,14 @@ class Partial:
     Attributes:
         n: samples.
         values: pixels (or other numbers) in them; `nonfinite`, `clipped`: how many were bad.
-        quality_sum, quality_squares: of the face probabilities.
+        quality_sum, quality_squares: of the scores.
         modes: samples per nearest mode.
-        unaligned: samples without a face, assigned whole.
+        unaligned: samples that the embedder could not align, assigned whole.
         failure: why the batch could not be made; "" if it could.
         quality_failure, diversity_failure: why Q or D could not be computed.
         measured_with: embedder and reference behind `modes`.
         grid: encoded picture of the first samples, hexadecimal; only of the first chunk.
+        scored_with: evaluator behind `quality_sum`.
     """
 
     n: int = 0
@@ -37,6 +41,7 @@ class Partial:
     diversity_failure: str = ""
     measured_with: str = ""
     grid: str = ""
+    scored_with: str = ""
 
     def __add__(self, other: "Partial") -> "Partial":
         mine, theirs = asdict(self), asdict(other)
@@ -48,6 +53,8 @@ class Partial:
         }
         if len({self.measured_with, other.measured_with} - {""}) > 1:
             joined["diversity_failure"] = MIXED
+        if len({self.scored_with, other.scored_with} - {""}) > 1:
+            joined["quality_failure"] = MIXED_SCORES
         modes = {
             mode: self.modes.get(mode, 0) + other.modes.get(mode, 0)
             for mode in self.modes.keys() | other.modes.keys()

@@ -2,30 +2,22 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.diversity import nearest_mode
-from monitor.diversity.alignment import align
-from monitor.diversity.embedder import Embedder
 from monitor.diversity.reference import ReferenceSet
-from monitor.errors import MonitorError
-from monitor.quality import Detection
+from monitor.errors import EvaluatorError, MonitorError
+from monitor.evaluators.images import are_images, rgb
+from monitor.protocol import Embedder, QualityEvaluator, Samples
 from monitor.worker.frames import SamplesFrame
 from monitor.worker.grid import image_grid
 from monitor.worker.partial import Partial
 
-#: Channels of grey and of colour images.
-GREY, COLOUR = 1, 3
-
-
-class Detector(Protocol):
-    """What finds faces: `monitor.quality.FaceQuality`."""
-
-    def detect(self, images: NDArray[np.uint8]) -> Detection:
-        """The likeliest face of each of (N, H, W, 3) uint8 RGB images."""
+#: How far rounding may take a score beyond 0 or 1.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +25,26 @@ class Evaluators:
     """What a worker evaluates with, or why it cannot.
 
     Attributes:
-        detector: finds faces.
+        quality: for Q, or None with `quality_failure`.
         embedder, reference: for D, or None with `diversity_failure`.
         device: where they run.
     """
 
-    detector: Detector
+    quality: QualityEvaluator | None
     embedder: Embedder | None
     reference: ReferenceSet | None
     device: str = "cpu"
+    quality_failure: str = ""
     diversity_failure: str = ""
+
+    def said(self) -> str:
+        """One line on what Q and D really run with."""
+        quality, embedder, reference = self.quality, self.embedder, self.reference
+        q = f"{quality.name} on {quality.provider}" if quality else self.quality_failure
+        d = self.diversity_failure
+        if embedder and reference:
+            d = f"{embedder.name} and reference {reference.name} on {embedder.provider}"
+        return f"Q: {q}; D: {d}; device {self.device}"
 
     def provenance(self) -> dict[str, Any] | None:
         """What D is measured with, to be kept with its points."""
@@ -69,54 +71,50 @@ def evaluate_chunk(frame: SamplesFrame, with_: Evaluators) -> Partial:
     )
     if len(frame.samples) == 0 or frame.failure:
         return told
-    if not _are_images(frame.samples):
-        shape, dtype = frame.samples.shape[1:], frame.samples.dtype
-        reason = f"samples are {dtype} {shape}; faces are looked for in uint8 (1 or 3, H, W)"
-        return told + Partial(quality_failure=reason, diversity_failure=reason)
-    images = _rgb(frame.samples)
-    if frame.part == 0:
-        told += Partial(grid=image_grid(images).hex())
+    if frame.part == 0 and are_images(frame.samples):
+        told += Partial(grid=image_grid(rgb(frame.samples)).hex())
     # A batch with a NaN in it has no score; the chunks around it are not worth seconds either.
-    return told if frame.nonfinite else told + _evaluate(images, with_)
+    return told if frame.nonfinite else told + _evaluate(frame.samples, with_)
 
 
-def _are_images(samples: NDArray[Any]) -> bool:
-    if samples.ndim != 4 or samples.dtype != np.uint8:
-        return False
-    return samples.shape[1] in (GREY, COLOUR) and samples.size > 0
-
-
-def _rgb(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, C, H, W) to (n, H, W, 3); grey is repeated."""
-    channels = samples if samples.shape[1] == COLOUR else np.repeat(samples, COLOUR, axis=1)
-    return np.ascontiguousarray(channels.transpose(0, 2, 3, 1))
-
-
-def _evaluate(images: NDArray[np.uint8], with_: Evaluators) -> Partial:
+def _evaluate(samples: Samples, with_: Evaluators) -> Partial:
     try:
-        found = with_.detector.detect(images)
+        quality = _score(samples, with_)
     except MonitorError as error:
-        return Partial(quality_failure=str(error), diversity_failure=str(error))
-    probability = found.probability.astype(np.float64)
-    quality = Partial(
-        quality_sum=float(probability.sum()),
-        quality_squares=float((probability**2).sum()),
-        unaligned=int((probability == 0).sum()),
-    )
+        quality = Partial(quality_failure=str(error))
     try:
-        return quality + _assign(images, found, with_)
+        return quality + _assign(samples, with_)
     except MonitorError as error:
         return quality + Partial(diversity_failure=str(error))
 
 
-def _assign(images: NDArray[np.uint8], found: Detection, with_: Evaluators) -> Partial:
-    """How many images are nearest to each mode."""
+def _score(samples: Samples, with_: Evaluators) -> Partial:
+    """The sums that Q and its error are made of."""
+    if with_.quality is None:
+        return Partial(quality_failure=with_.quality_failure)
+    scores = with_.quality.score(samples).astype(np.float64)
+    low, high = float(scores.min()), float(scores.max())
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        raise EvaluatorError(
+            f"{with_.quality.name} gives scores from {low:.3g} to {high:.3g}; Q is between 0 (bad) "
+            "and 1 (good): rescale them"
+        )
+    return Partial(
+        quality_sum=float(scores.sum()),
+        quality_squares=float((scores**2).sum()),
+        scored_with=with_.quality.name,
+    )
+
+
+def _assign(samples: Samples, with_: Evaluators) -> Partial:
+    """How many samples are nearest to each mode."""
     if with_.embedder is None or with_.reference is None:
         return Partial(diversity_failure=with_.diversity_failure)
-    crops = align(images, found.landmarks, with_.device)
-    features = with_.reference.prepare(with_.embedder.embed(crops))
+    found = with_.embedder.features(samples)
+    features: NDArray[Any] = with_.reference.prepare(found.values)
     modes, counts = np.unique(nearest_mode(features, with_.reference.centroids), return_counts=True)
     return Partial(
         modes=dict(zip(modes.tolist(), counts.tolist(), strict=True)),
+        unaligned=found.unaligned,
         measured_with=f"{with_.embedder.sha256} {with_.reference.name}",
     )

@@ -67,7 +67,7 @@ class SamplesLane:
         known = self._evaluators
         return {
             "device": known.device,
-            "quality": "mtcnn",
+            "quality": known.quality.name if known.quality else "",
             "embedder": known.embedder.name if known.embedder else "",
             "reference": known.reference.name if known.reference else "",
             "provider": known.embedder.provider if known.embedder else "",

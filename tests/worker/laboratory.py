@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from monitor.diversity.embedder import Embedder
 from monitor.diversity.reference import ReferenceSet
 from monitor.errors import EmbedderError, ImageError
+from monitor.evaluators.faces import FaceFeatures, FaceFinder, FaceScores
 from monitor.quality import Detection
 from monitor.worker.pipeline import Evaluators
 
@@ -46,7 +47,12 @@ class MiddleColour:
 
 
 def evaluators(
-    *, failure: str = "", failing_embedder: bool = False, name: str = "painted", modes: int = MODES
+    *,
+    failure: str = "",
+    failing_embedder: bool = False,
+    name: str = "painted",
+    modes: int = MODES,
+    detector: Painted | None = None,
 ) -> Evaluators:
     """A detector, an embedder and a reference of `modes` grey levels."""
     levels = np.arange(modes, dtype=np.float32)[:, None] * MODE_LEVEL
@@ -60,12 +66,13 @@ def evaluators(
         normalised=False,
     )
     embedder = Embedder("colour", "ab" * 32, 2, "CPU", MiddleColour(failing_embedder))
-    return Evaluators(Painted(failure), embedder, reference)
+    finder = FaceFinder(detector or Painted(failure))
+    return Evaluators(FaceScores(finder), FaceFeatures(finder, embedder), reference)
 
 
 def without_reference(reason: str = "no reference set") -> Evaluators:
     """A detector alone."""
-    return Evaluators(Painted(), None, None, diversity_failure=reason)
+    return Evaluators(FaceScores(FaceFinder(Painted())), None, None, diversity_failure=reason)
 
 
 def painted(probabilities: Any, modes: Any) -> NDArray[np.uint8]:
@@ -76,4 +83,4 @@ def painted(probabilities: Any, modes: Any) -> NDArray[np.uint8]:
     return images
 
 
-__all__ = ["EmbedderError", "evaluators", "painted", "without_reference"]
+__all__ = ["EmbedderError", "Painted", "evaluators", "painted", "without_reference"]

@@ -17,10 +17,17 @@ from numpy.typing import NDArray
 from monitor.store.blocks import Block, Cell, Rows
 from monitor.worker.batch import add_points
 from monitor.worker.frames import SamplesFrame
-from monitor.worker.partial import MIXED, Partial
+from monitor.worker.partial import MIXED, MIXED_SCORES, Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
 from tests.reference.batch import nearest, scores
-from tests.worker.laboratory import MODE_LEVEL, MODES, evaluators, painted, without_reference
+from tests.worker.laboratory import (
+    MODE_LEVEL,
+    MODES,
+    Painted,
+    evaluators,
+    painted,
+    without_reference,
+)
 
 DRAWN = np.random.default_rng(1)
 #: 40 images: probabilities out of 200, a quarter without a face, and modes.
@@ -224,10 +231,26 @@ def test_only_the_first_chunk_brings_a_picture() -> None:
 
 
 def test_bad_batch_costs_no_evaluation() -> None:
-    by = evaluators()
+    by = evaluators(detector=(detector := Painted()))
     evaluate(chunk(painted([1], [1]), nonfinite=1), with_=by)
     evaluate(chunk(painted([1], [1]), failure="no"), with_=by)
-    assert getattr(by.detector, "seen") == 0  # noqa: B009 - the fake's own
+    assert detector.seen == 0
+
+
+def test_faces_are_looked_for_once_for_both_metrics() -> None:
+    by = evaluators(detector=(detector := Painted()))
+    evaluate(chunk(painted(PROBABILITIES, BATCH_MODES)), with_=by)
+    assert detector.seen == len(PROBABILITIES)
+
+
+def test_workers_that_score_differently_do_not_add_up() -> None:
+    images = painted(PROBABILITIES, BATCH_MODES)
+    by = evaluators()
+    first = evaluate_chunk(chunk(images[:20], last=False), by)
+    second = evaluate_chunk(chunk(images[20:], part=1), by)
+    found, _ = points([first, dataclasses.replace(second, scored_with="onnx:net.onnx")], by)
+    assert (found["Q"].status, found["Q"].reason) == ("failed", MIXED_SCORES)
+    assert found["D"].status == "ok"
 
 
 def test_histogram_tells_counts_and_extremes() -> None:
@@ -245,6 +268,6 @@ def test_histogram_tells_counts_and_extremes() -> None:
 
 
 def test_partial_survives_its_bytes() -> None:
-    whole = Partial(3, 4, 5, 6, 0.1 + 0.2, 1e-17, {7: 8}, 9, "a", "b", "ü😀", "d", "0f")
+    whole = Partial(3, 4, 5, 6, 0.1 + 0.2, 1e-17, {7: 8}, 9, "a", "b", "ü😀", "d", "0f", "q")
     assert Partial.decode(whole.encode()) == whole
     assert dataclasses.astuple(whole + Partial()) == dataclasses.astuple(whole)

@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from skimage.data import lfw_subset
 
 from monitor.config import load_settings
+from monitor.diversity.alignment import align
+from monitor.diversity.embedder import load_embedder
+from monitor.diversity.reference import load_reference
+from monitor.quality import FaceQuality
 from monitor.store.blocks import Block, Cell, Rows
 from monitor.worker.batch import add_points
 from monitor.worker.evaluators import load_evaluators
@@ -81,7 +85,7 @@ def test_chunks_in_any_order_are_the_whole_image_by_image(
     mixed = images[60:140]
     order = np.random.default_rng(2).permutation(len(mixed))
     found = evaluate(np.split(mixed[order], [13, 14, 51]), with_)
-    probabilities, modes = one_by_one(mixed, with_)
+    probabilities, modes = one_by_one(mixed)
     expected = scores(probabilities, modes, FACES)
     assert number(found["Q"]) == pytest.approx(expected.quality, abs=1e-6)
     assert found["Q"].stderr == pytest.approx(expected.quality_stderr, abs=1e-6)
@@ -89,19 +93,17 @@ def test_chunks_in_any_order_are_the_whole_image_by_image(
     assert number(found["D.unaligned"]) == pytest.approx(expected.unaligned, rel=1e-12)
 
 
-def one_by_one(images: NDArray[np.uint8], with_: Evaluators) -> tuple[list[float], list[int]]:
+def one_by_one(images: NDArray[np.uint8]) -> tuple[list[float], list[int]]:
     """Probability and mode of each image by itself."""
-    from monitor.diversity.alignment import align
-
-    assert with_.embedder is not None
-    assert with_.reference is not None
-    centroids: Any = with_.reference.centroids.tolist()
+    embedder, reference = load_embedder("faces100"), load_reference("faces100")
+    detector = FaceQuality()
+    centroids: Any = reference.centroids.tolist()
     probabilities, modes = [], []
     for image in images:
         colour = np.repeat(image.transpose(1, 2, 0)[None], 3, axis=3)
-        found = with_.detector.detect(colour)
+        found = detector.detect(colour)
         crops = align(colour, found.landmarks)
-        (feature,) = with_.reference.prepare(with_.embedder.embed(crops)).tolist()
+        (feature,) = reference.prepare(embedder.embed(crops)).tolist()
         probabilities.append(float(found.probability[0]))
         modes.append(nearest(feature, centroids))
     return probabilities, modes

@@ -1,0 +1,86 @@
+"""Faces: Q by MTCNN's face probability, D by ArcFace's features of aligned crops."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.diversity.alignment import align
+from monitor.diversity.embedder import Embedder as ArcFace
+from monitor.evaluators.images import rgb
+from monitor.protocol import Features, Samples
+from monitor.quality import Detection
+
+
+class Detector(Protocol):
+    """What finds faces: `monitor.quality.FaceQuality`."""
+
+    def detect(self, images: NDArray[np.uint8]) -> Detection:
+        """The likeliest face of each of (n, H, W, 3) uint8 RGB images."""
+
+
+class FaceFinder:
+    """Finds the likeliest face of each sample; Q and D of the same samples share what it found.
+
+    Args:
+        detector: finds faces.
+        device: the torch device on which it does, and on which faces are aligned.
+    """
+
+    def __init__(self, detector: Detector, device: str = "cpu") -> None:
+        self.device = device
+        self._detector = detector
+        self._last: tuple[Samples, NDArray[np.uint8], Detection] | None = None
+
+    def find(self, samples: Samples) -> tuple[NDArray[np.uint8], Detection]:
+        """The samples as (n, H, W, 3) uint8 RGB images, and their faces.
+
+        Raises:
+            ImageError: these samples are no images, or too small.
+        """
+        if self._last is None or self._last[0] is not samples:
+            images = rgb(samples)
+            self._last = samples, images, self._detector.detect(images)
+        return self._last[1:]
+
+
+class FaceScores:
+    """Quality of faces (SQD paper, eq 6).
+
+    Args:
+        finder: finds them.
+    """
+
+    name = "mtcnn"
+
+    def __init__(self, finder: FaceFinder) -> None:
+        self._finder = finder
+        self.provider = finder.device
+
+    def score(self, samples: Samples) -> NDArray[np.float32]:
+        """Probability of the likeliest face in each sample, 0 without one."""
+        return self._finder.find(samples)[1].probability
+
+
+class FaceFeatures:
+    """Identity features of faces; an image without a face is taken whole (eqs 7–8).
+
+    Args:
+        finder: finds them.
+        embedder: makes features of aligned crops.
+    """
+
+    aligns = True
+
+    def __init__(self, finder: FaceFinder, embedder: ArcFace) -> None:
+        self._finder = finder
+        self._embedder = embedder
+        self.name, self.sha256 = embedder.name, embedder.sha256
+        self.dimension, self.provider = embedder.dimension, embedder.provider
+
+    def features(self, samples: Samples) -> Features:
+        """ArcFace features of each sample's likeliest face."""
+        images, found = self._finder.find(samples)
+        crops = align(images, found.landmarks, self._finder.device)
+        unaligned = int((found.probability == 0).sum())
+        return Features(self._embedder.embed(crops), unaligned)

@@ -1,0 +1,107 @@
+"""From what the worker was asked for to its evaluators. A run has no say in it."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.diversity.embedder import load_embedder as load_arcface
+from monitor.diversity.reference import ReferenceSet
+from monitor.errors import EvaluatorError
+from monitor.evaluators.callables import CallableFeatures, CallableScores
+from monitor.evaluators.classifier import ClassifierScores, NetworkFeatures
+from monitor.evaluators.faces import FaceFeatures, FaceFinder, FaceScores
+from monitor.evaluators.network import Network
+from monitor.evaluators.points import Mixture, PointFeatures, PointScores
+from monitor.evaluators.spec import Spec, parse
+from monitor.protocol import Embedder, QualityEvaluator
+
+
+def load_quality(text: str, finder: FaceFinder) -> QualityEvaluator:
+    """What `text` asks for to compute Q.
+
+    Args:
+        text: ``faces``, ``onnx:PATH``, ``python:module:object`` or ``points:FILE.json``.
+        finder: finds faces; its device is where networks run.
+
+    Raises:
+        EvaluatorError: it cannot be had.
+    """
+    spec = parse(text)
+    if spec.kind == "onnx":
+        spec.refuse_other("class", "mean", "std")
+        return ClassifierScores(_network(spec, finder.device), text, spec.index("class"))
+    if spec.kind:
+        spec.refuse_other()
+    if spec.kind == "python":
+        return CallableScores(spec.target, text)
+    if spec.kind == "points":
+        return PointScores(_mixture(spec), text)
+    return FaceScores(finder)
+
+
+def load_embedder(text: str, finder: FaceFinder) -> Embedder:
+    """What `text` asks for to make the features of D.
+
+    Args:
+        text: ``onnx:PATH``, ``python:module:object``, ``points:FILE.json``, or what
+            `monitor.diversity.embedder.load_embedder` takes for faces.
+        finder: finds faces; its device is where networks run.
+
+    Raises:
+        EvaluatorError: it cannot be had.
+        EmbedderError: the same of a network for faces.
+    """
+    spec = parse(text)
+    if spec.kind == "onnx":
+        spec.refuse_other("classes", "mean", "std")
+        return NetworkFeatures(_network(spec, finder.device), _portable(spec))
+    if spec.kind:
+        spec.refuse_other()
+    if spec.kind == "python":
+        return CallableFeatures(spec.target, text)
+    if spec.kind == "points":
+        return PointFeatures(_mixture(spec), _portable(spec))
+    return FaceFeatures(finder, load_arcface(text, finder.device))
+
+
+def own_modes(text: str, embedder: Embedder) -> ReferenceSet | None:
+    """The modes that an embedder brings along: a classifier's classes, a mixture's Gaussians.
+
+    Raises:
+        EvaluatorError: the network does not say how many classes it has.
+    """
+    spec = parse(text)
+    if spec.kind == "points":
+        mixture = _mixture(spec)
+        return _modes(embedder, mixture.centres.astype(np.float32), mixture.labels)
+    if spec.kind != "onnx" or "classes" not in spec.options:
+        return None
+    if embedder.dimension is None:
+        raise EvaluatorError(f"{text} does not declare how many classes it has; fix its output")
+    # Among unit vectors the nearest to a row is that of its largest number.
+    classes = np.eye(embedder.dimension, dtype=np.float32)
+    return _modes(embedder, classes, tuple(f"class {k}" for k in range(len(classes))))
+
+
+def _modes(
+    embedder: Embedder, centroids: NDArray[np.float32], labels: tuple[str, ...]
+) -> ReferenceSet:
+    counts = np.ones(len(labels), np.int64)
+    return ReferenceSet(
+        embedder.name, centroids, counts, labels, embedder.name, embedder.sha256, normalised=False
+    )
+
+
+def _network(spec: Spec, device: str) -> Network:
+    path = Path(spec.target).expanduser()
+    return Network(path, device, spec.numbers("mean", 0), spec.numbers("std", 1))
+
+
+def _mixture(spec: Spec) -> Mixture:
+    return Mixture(Path(spec.target).expanduser())
+
+
+def _portable(spec: Spec) -> str:
+    """The request without the folders of this machine: its name in points and reference sets."""
+    return spec.text.replace(spec.target, Path(spec.target).name, 1)
