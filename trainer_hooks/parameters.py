@@ -11,6 +11,16 @@ from trainer_hooks.collective import sharded_kind
 from trainer_hooks.errors import NetworkError
 from trainer_hooks.keys import MAX_METRIC_NAME, check_name
 
+#: Classes that only change how a network runs, and where they keep it: it is the same network, with
+#: the same names, whether it is wrapped or not.
+WRAPPERS = {
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "AveragedModel": "module",
+    "OptimizedModule": "_orig_mod",
+}
+#: What `torch.compile` adds to the names of a compiled part.
+COMPILED = "_orig_mod."
 #: What stands for a tensor of integers.
 _NO_WEIGHTS = np.empty(0, np.float32)
 
@@ -36,11 +46,17 @@ def named_weights(network_name: str, network: object) -> tuple[list[str], list[A
     return names, tensors
 
 
+def unwrapped(network: Any) -> Any:
+    """The network inside what torch wraps around one: DDP, `torch.compile`, averages."""
+    while (place := WRAPPERS.get(type(network).__name__)) and hasattr(network, place):
+        network = getattr(network, place)
+    return network
+
+
 def _items(network_name: str, network: object) -> Iterable[tuple[str, Any]]:
-    named_parameters = getattr(network, "named_parameters", None)
+    named_parameters = getattr(unwrapped(network), "named_parameters", None)
     if callable(named_parameters):
-        items: Iterable[tuple[str, Any]] = named_parameters()
-        return items
+        return ((name.replace(COMPILED, ""), value) for name, value in named_parameters())
     if isinstance(network, Mapping):
         return network.items()
     raise NetworkError(
