@@ -95,7 +95,7 @@ function placeMarks({place, view, turns, restarts}) {
   const right = place.left + place.width + margin.right;
   const marks = [
     ...turns.map(({alert, x}) => ({alert, x, word: formatKind(alert.kind)})),
-    ...restarts.map(({text, x}) => ({text, x, word: "resumed"}))
+    ...restarts
   ]
     .map((mark) => ({...mark, left: Math.round(xPixel(place, view, mark.x))}))
     .filter(({left}) => left >= place.left && left <= place.left + place.width)

@@ -2,7 +2,7 @@
 
 import {formatCount, formatDate} from "./format.js";
 
-// segments: as REST gives them. Returns [{step, time, text}] by step, those only whose rows are
+// segments: as REST gives them. Returns [{step, time, word, text}] by step, those only whose rows are
 // not hidden: what comes later hides everything from its first step on.
 export function restartsOf(segments) {
   const begun = segments.filter((segment) => segment.first_step !== null);
@@ -18,11 +18,13 @@ export function restartsOf(segments) {
 const resumed = ({first_step: step, started: time, host}) => ({
   step,
   time,
+  word: "resumed",
   text: `Resumed at step ${formatCount(step)}, ${formatDate(time)}${host ? ` on ${host}` : ""}`
 });
 
 const wentBack = ({step, time}) => ({
   step,
   time,
+  word: "went back",
   text: `Went back to step ${formatCount(step)}, ${formatDate(time)}`
 });

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from monitor.alerts.raising import lost_alert
 from monitor.errors import StoreError, UnknownRunError
 from monitor.store.connection import Store
 from monitor.store.events import PAGE, newest_id, read_after
@@ -12,6 +11,7 @@ from monitor.store.pulses import Pulse, read_pulses
 from monitor.store.watching import Lease, WatchStore
 from monitor.types import Alert
 from monitor.watch.run_watch import RunWatch
+from monitor.watch.statuses import Statuses
 from trainer_hooks import keys
 
 #: How often the pulse of every run is taken, seconds: trainers that went silent raise no event.
@@ -50,6 +50,7 @@ class ShardWatch:
     ) -> None:
         self._store = store
         self._mine = mine
+        self._statuses = Statuses(mine, clock)
         self._shard = shard
         self._clock = clock
         self._lease: Lease | None = None
@@ -71,7 +72,7 @@ class ShardWatch:
         runs = self._touched()
         if self._clock() >= self._next_sweep_s:
             self._next_sweep_s = self._clock() + SWEEP_S
-            runs |= self._sweep()
+            runs |= self._sweep(self._lease)
         give_up_s = self._clock() + FEED_S
         while runs and self._lease is not None:
             runs = {run for run in sorted(runs - self._broken) if self._look(run)}
@@ -105,7 +106,7 @@ class ShardWatch:
             self._cursor = events[-1].id
         return touched | {event.run for event in events if event.name == "points"}
 
-    def _sweep(self) -> set[str]:
+    def _sweep(self, lease: Lease) -> set[str]:
         """Tell of changes of status; the runs that have rows we have not seen."""
         pulses = {
             pulse.run: pulse
@@ -115,22 +116,13 @@ class ShardWatch:
         before, self._pulses = self._pulses, pulses
         for run in self._watched.keys() - pulses.keys():
             del self._watched[run]
-        for run, pulse in pulses.items():
-            if run not in before or before[run].status != pulse.status:
-                self._tell_status(pulse)
+        self._statuses.tell(lease, pulses.values())
         self._let_go()
         return {
             run
             for run, pulse in pulses.items()
             if run not in before or before[run].rows != pulse.rows
         }
-
-    def _tell_status(self, pulse: Pulse) -> None:
-        alerts = []
-        if pulse.status == "lost":
-            alerts.append(lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s))
-        if self._lease is not None:
-            self._mine.commit(self._lease, pulse.run, None, alerts, status=pulse.status)
 
     def _let_go(self) -> None:
         """Keep in memory only what is in motion: a store may hold hundreds of old runs."""
@@ -184,5 +176,6 @@ class ShardWatch:
         self._lease = None
         self._next_sweep_s = 0.0
         self._pulses.clear()
+        self._statuses.forget()
         self._watched.clear()
         self._broken.clear()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import random
 import threading
 import time
@@ -18,6 +19,7 @@ from monitor.store.runs import LOST_AFTER_S, delete_run, read_run
 from monitor.watch import loop, reading, shard_watch
 from monitor.watch.loop import Watch
 from monitor.watch.shard_watch import SWEEP_S
+from monitor.watch.statuses import RETURN_S
 from tests.server.mortal import MortalRedis
 from tests.store.posting import Trainer, entries, finish, keys_of
 from tests.watch.recorded import EVERY, STEPS, Row, expected_alerts, store_all, training
@@ -49,6 +51,12 @@ def swept(watch: Watch, clock: Clock) -> None:
     """Look at everything."""
     clock.now_s += SWEEP_S
     watch.tick()
+
+
+def settled(watch: Watch, clock: Clock) -> None:
+    """Look until silence would be heard: a trainer that lives has come back by then."""
+    for _ in range(1 + math.ceil(RETURN_S / SWEEP_S)):
+        swept(watch, clock)
 
 
 def lose_lease(store: Store) -> None:
@@ -256,7 +264,7 @@ def test_change_of_status_is_told_once_whoever_watches(store: Store, clock: Cloc
     silent(store, LOST_AFTER_S + 5)
     for _ in range(3):
         watch = Watch(store, clock=clock)
-        swept(watch, clock)
+        settled(watch, clock)
         lose_lease(store)
     assert statuses(store) == ["running", "lost"]
     trainer.beat(finished=True)
@@ -271,13 +279,13 @@ def test_lost_trainer_is_one_alert_for_each_loss(
     trainer.scalars([0.0], first=41)
     silent(store, LOST_AFTER_S + 5)
     heartbeat_s = float(store.data.hget(keys.meta("demo"), "heartbeat") or 0)
-    swept(watch, clock)
+    settled(watch, clock)
     # A worker that is late, and another watch, do not make it another loss.
     finish(queue, trainer, [42], [42], {})
     store.data.hset(keys.meta("demo"), "heartbeat", heartbeat_s)
     lose_lease(store)
     watch = Watch(store, clock=clock)
-    swept(watch, clock)
+    settled(watch, clock)
     (found,) = alerts(store)
     assert (found["kind"], found["severity"]) == ("trainer_lost", "critical")
     assert found["message"] == "Trainer lost: no sign of life after step 41."
@@ -289,10 +297,31 @@ def test_lost_trainer_is_one_alert_for_each_loss(
     assert [alert["kind"] for alert in alerts(store)] == ["trainer_lost"] * 2
 
 
+@pytest.mark.parametrize("away", ["Redis", "the watch"])
+def test_trainers_that_had_nobody_to_speak_to_are_not_lost(
+    store: Store, clock: Clock, away: str
+) -> None:
+    living, watch = Trainer(store), Watch(store, clock=clock)
+    Trainer(store, "dead")
+    settled(watch, clock)
+    for run in ("demo", "dead"):
+        store.data.hset(keys.meta(run), "heartbeat", store.now_s() - LOST_AFTER_S - 60)
+    clock.now_s += 60
+    lose_lease(store)
+    watch = watch if away == "Redis" else Watch(store, clock=clock)
+    swept(watch, clock)
+    living.beat()
+    settled(watch, clock)
+    assert statuses(store) == ["running"]
+    assert alerts(store) == []
+    assert statuses(store, "dead") == ["running", "lost"]
+    assert [alert["kind"] for alert in alerts(store, "dead")] == ["trainer_lost"]
+
+
 def test_trainer_lost_before_its_first_step(store: Store, clock: Clock) -> None:
     Trainer(store)
     silent(store, LOST_AFTER_S + 5)
-    swept(Watch(store, clock=clock), clock)
+    settled(Watch(store, clock=clock), clock)
     (found,) = alerts(store)
     assert (found["step"], found["message"]) == (
         None, "Trainer lost: no sign of life before its first step.",

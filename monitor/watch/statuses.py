@@ -1,0 +1,57 @@
+"""Statuses: told when they change; lost only once a living trainer would have been heard."""
+
+from collections.abc import Callable, Iterable
+
+from monitor.alerts.raising import lost_alert
+from monitor.store.pulses import Pulse
+from monitor.store.watching import Lease, WatchStore
+
+#: Pulses are taken more often than this, seconds: after a longer pause Redis was away, or we were.
+LONGEST_PAUSE_S = 10.0
+#: Trainers that live are heard again this long after it, seconds: their longest wait before they
+#: connect again, and a beat. Until then their silence says nothing.
+RETURN_S = 10.0
+
+
+class Statuses:
+    """What listeners were told of each run of a shard.
+
+    Args:
+        mine: where changes and alerts are stored.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(self, mine: WatchStore, clock: Callable[[], float]) -> None:
+        self._mine = mine
+        self._clock = clock
+        self._told: dict[str, str] = {}
+        self._heard_s = float("-inf")
+        self._deaf_until_s = 0.0
+
+    def tell(self, lease: Lease, pulses: Iterable[Pulse]) -> None:
+        """Tell of every status that is another than before; all runs, every few seconds."""
+        deaf = self._is_deaf()
+        told, self._told = self._told, {}
+        for pulse in pulses:
+            known = told.get(pulse.run, "")
+            if known != pulse.status and not (deaf and pulse.status == "lost"):
+                self._commit(lease, pulse)
+                known = pulse.status
+            self._told[pulse.run] = known
+
+    def forget(self) -> None:
+        """Another may tell from now on."""
+        self._told.clear()
+
+    def _is_deaf(self) -> bool:
+        now_s = self._clock()
+        if now_s - self._heard_s > LONGEST_PAUSE_S:
+            self._deaf_until_s = now_s + RETURN_S
+        self._heard_s = now_s
+        return now_s < self._deaf_until_s
+
+    def _commit(self, lease: Lease, pulse: Pulse) -> None:
+        alerts = []
+        if pulse.status == "lost":
+            alerts.append(lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s))
+        self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status)
