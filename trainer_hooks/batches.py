@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from trainer_hooks.collective import sharded_kind
 from trainer_hooks.errors import SamplesError, message_of
 from trainer_hooks.landing import Landing, launch
+from trainer_hooks.parameters import as_numpy
 
 #: Rank of an image batch (N, C, H, W).
 IMAGE_RANK = 4
@@ -132,7 +133,7 @@ class Batch:
 
 def _as_array(values: object) -> NDArray[Any]:
     try:
-        return np.asarray(values)
+        return as_numpy(values)
     except Exception as error:
         raise SamplesError(
             f"samples of type {type(values).__name__} are no array: {message_of(error)}"

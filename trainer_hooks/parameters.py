@@ -103,7 +103,7 @@ def _as_floats(value: Any) -> Any:
         if tensor.is_complex():
             return sys.modules["torch"].view_as_real(tensor.resolve_conj())
         return tensor if tensor.is_floating_point() else _NO_WEIGHTS
-    array = _as_numpy(value)
+    array = as_numpy(value)
     if array.dtype.kind == "c":
         return np.stack([array.real, array.imag], -1)
     if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
@@ -111,7 +111,8 @@ def _as_floats(value: Any) -> Any:
     return _NO_WEIGHTS if array.dtype.kind in "iub" else None
 
 
-def _as_numpy(value: Any) -> NDArray[Any]:
+def as_numpy(value: Any) -> NDArray[Any]:
+    """An array of any library by NumPy's protocol, else by DLPack; no copy if that can be."""
     if hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
         return np.asarray(value)
     return np.from_dlpack(value)

@@ -9,6 +9,7 @@ from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import HookError
 from trainer_hooks.keys import MAX_METRIC_NAME, check_name, is_own_metric
 from trainer_hooks.landing import Landing, launch
+from trainer_hooks.parameters import as_numpy
 
 #: Scalars of one push: two tensors each, they fit into a frame (wire.MAX_TENSORS).
 MOST_SCALARS = 1000
@@ -60,6 +61,8 @@ def _number(value: Any) -> float | Landing:
         raise HookError("it is spread over ranks; push this rank's local value")
     if hasattr(value, "detach"):
         return _tensor_number(value.detach())
+    if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
+        value = as_numpy(value)
     # NumPy's arrays of one number warn when float() is asked; item() takes exactly those.
     return float(value.item() if hasattr(value, "item") else value)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.store.connection import Store, text
+from monitor.worker.angles import weights_block
 from monitor.worker.frames import SamplesFrame, WeightsFrame, samples_frame, weights_frame
 from trainer_hooks import keys
 from trainer_hooks.wire import Frame, decode
@@ -88,6 +89,16 @@ class Mail:
             if block.name == network
             for _, _, row, kind, lag in block.pairs.tolist()
         ]
+
+    def angles(self, run: str, network: str) -> dict[int, float]:
+        """S of a network by step, radians, as the worker computes it; asserts that all are ok."""
+        found: dict[int, float] = {}
+        for frame in self.weights(run):
+            cells = weights_block(run, "", frame).cells.get(f"S.{network}", [])
+            for cell in cells:
+                assert cell.value is not None, cell.reason
+                found[int(frame.rows.step[cell.row])] = cell.value
+        return found
 
     def meta(self, run: str) -> dict[str, str]:
         """What the trainer said of a run."""
