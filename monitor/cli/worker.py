@@ -127,7 +127,10 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
         os.nice(NICENESS)
         # Before anything is loaded: the embedder takes as many.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
-    return Worker(store, SamplesLane(load_evaluators(settings)))
+    evaluators = load_evaluators(settings)
+    # Not a log line: whoever starts a worker must see what its numbers will come from.
+    print(f"worker: {evaluators.said()}", file=sys.stderr, flush=True)
+    return Worker(store, SamplesLane(evaluators))
 
 
 def _work(worker: "Worker", stop_too: Callable[[], None] = lambda: None) -> None:

@@ -57,7 +57,6 @@ def load_evaluators(settings: Settings) -> Evaluators:
         log.error("Q will fail: %s", failure)
     embedder, reference, missing = _diversity(settings, finder)
     found = Evaluators(quality, embedder, reference, device, failure, missing)
-    log.info(found.said())
     _warn_of_cpu(found)
     return found
 
