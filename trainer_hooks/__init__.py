@@ -50,6 +50,7 @@ def start(
     mode: str | None = None,
     max_overhead: float | None = None,
     budget_bytes: int | None = None,
+    spool_bytes: int | None = None,
     flush_timeout_s: float | None = None,
     strict: bool | None = None,
     config: Mapping[str, Any] | None = None,
@@ -72,9 +73,12 @@ def start(
             training's time and one batch ahead of the worker).
         metrics: names the worker should compute; default all it offers.
         resume: continue a run of this name; its newer rows hide older ones from their step on.
-        mode: ``background`` or ``disabled`` (every call does nothing).
+        mode: ``background``, ``offline`` (everything goes to disk, `sqd sync` sends it later) or
+            ``disabled`` (every call does nothing).
         max_overhead: most of the training thread's time that snapshots may take (default 0.02).
         budget_bytes: most bytes held on this host and waiting in Redis (default 256 MiB).
+        spool_bytes: most bytes on disk, in `SQD_HOME`/spool, of what cannot be sent (default 1 GiB;
+            0 keeps nothing there).
         flush_timeout_s: longest wait at exit, seconds (default 10).
         strict: raise errors of later calls instead of counting them.
         config: shown in the dashboard; JSON.
@@ -98,6 +102,7 @@ def start(
             mode=mode,
             max_overhead=max_overhead,
             budget_bytes=budget_bytes,
+            spool_bytes=spool_bytes,
             flush_timeout_s=flush_timeout_s,
             strict=strict,
             config=None if config is None else dict(config),

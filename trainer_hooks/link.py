@@ -1,8 +1,9 @@
 """The sender's line to Redis: find it, register the run, post frames, beat. No retries in here."""
 
 import json
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,21 +36,44 @@ class Link:
     Args:
         settings: of the run.
         segment: name of this trainer process within the run.
+        known: what an earlier process said of it by `about`; None: the run begins now.
+
+    Attributes:
+        run: id of the run.
+        registered: whether a Redis has known it.
     """
 
-    def __init__(self, settings: Settings, segment: str) -> None:
+    def __init__(
+        self, settings: Settings, segment: str, known: Mapping[str, Any] | None = None
+    ) -> None:
         self._settings = settings
-        self._segment = segment
+        self.segment = segment
+        said = known or {}
+        self._started_s = float(said.get("started_s", time.time()))
+        self._described: dict[str, Any] = said.get("config") or settings.described()
         self._instance: object = None
         self._open: Clients | None = None
         self._bytes: dict[str, tuple[Frame, bytes]] = {}
-        self.run = settings.run
-        self.registered = False
+        self.run = str(said.get("id", settings.run))
+        self.registered = bool(said.get("registered", False))
 
     @property
     def connected(self) -> bool:
         """Whether `post` and `beat` may be called."""
         return self._open is not None
+
+    def about(self) -> dict[str, Any]:
+        """What another process must know to send in the name of this one, as JSON."""
+        return {
+            "run": self._settings.run,
+            "id": self.run,
+            "segment": self.segment,
+            "registered": self.registered,
+            "resume": self._settings.resume,
+            "started_s": self._started_s,
+            "config": self._described,
+            "tags": self._settings.tags,
+        }
 
     @link_errors
     def connect(self, first_row: int) -> bool:
@@ -94,7 +118,7 @@ class Link:
         """
         clients = self._clients()
         data = self._encoded(frame)
-        blob_id = f"{self._segment}-{frame.kind}-{last_row}-{frame.header.get('part', 0)}"
+        blob_id = f"{self.segment}-{frame.kind}-{last_row}-{frame.header.get('part', 0)}"
         self._store_blob(clients, frame.kind, blob_id, data)
         job = self._job(frame, blob_id, len(data), last_row, last_step)
         fields = [part for item in job.items() for part in item]
@@ -106,7 +130,7 @@ class Link:
                 keys.meta(self.run),
                 keys.rows(self.run),
             ],
-            args=[self._segment, frame.kind, last_row, last_step, len(fields), *fields],
+            args=[self.segment, frame.kind, last_row, last_step, len(fields), *fields],
         )
         self._check_known(clients, answer)
         del self._bytes[frame.kind]
@@ -130,7 +154,7 @@ class Link:
                 keys.alerts(self.run),
                 keys.rows(self.run),
             ],
-            args=[self._segment, json.dumps(drops), json.dumps(networks), int(finished)],
+            args=[self.segment, json.dumps(drops), json.dumps(networks), int(finished)],
         )
         self._check_known(clients, answer)
         return Answer(int(answer[1]), tuple(map(json.loads, answer[2])))
@@ -139,7 +163,7 @@ class Link:
         """Bytes of the frame; kept, since it is tried again while the worker is behind."""
         known, data = self._bytes.get(frame.kind, (None, b""))
         if known is not frame:
-            header = {**frame.header, "run": self.run, "segment": self._segment}
+            header = {**frame.header, "run": self.run, "segment": self.segment}
             data = encode(Frame(frame.kind, header, frame.tensors))
             self._bytes[frame.kind] = frame, data
         return data
@@ -150,16 +174,18 @@ class Link:
         return self._open
 
     def _register(self, clients: Clients, first_row: int) -> None:
-        resume = self._settings.resume or self.registered
-        described = self._settings.described()
+        # An older process must not hide the rows of a newer one, however late it comes.
+        resume = 2 if self.registered else int(self._settings.resume)
+        described = self._described
         about = {"first_row": first_row, "host": described["host"], "pid": described["pid"]}
+        about["age"] = max(0.0, time.time() - self._started_s)
         names = [self.run] if self.registered else _candidates(self._settings.run)
         for name in names:
             answer = clients.register(
                 keys=[keys.meta(name), keys.segments(name)],
                 args=[
-                    self._segment,
-                    int(resume),
+                    self.segment,
+                    resume,
                     json.dumps(about),
                     name,
                     json.dumps(described),
@@ -167,7 +193,8 @@ class Link:
                 ],
             )
             if answer == b"ok":
-                clients.data.zadd(keys.RUNS, {name: clients.now_s()}, nx=not resume)
+                began_s = clients.now_s() - about["age"]
+                clients.data.zadd(keys.RUNS, {name: began_s}, nx=not resume)
                 self.run, self.registered = name, True
                 return
         raise LinkError(f"{MOST_SUFFIXES} runs are already called {self._settings.run!r}")
@@ -188,7 +215,7 @@ class Link:
         times = frame.tensors["row.time"] if frame.kind == "weights" else [frame.header["time"]]
         return {
             "run": self.run,
-            "segment": self._segment,
+            "segment": self.segment,
             "kind": frame.kind,
             "blob": blob_id,
             "bytes": nbytes,

@@ -18,7 +18,8 @@ return {1, redis.call('INCRBY', KEYS[2], ARGV[2])}
 """
 
 #: Register one trainer process as a segment of a run.
-#: KEYS meta, segments · ARGV segment, resume (0/1), description JSON, run, config JSON, tags JSON
+#: KEYS meta, segments · ARGV segment, resume (0 no, 1 unless a newer segment is there, 2 anyway),
+#:   description JSON with its age in seconds, run, config JSON, tags JSON
 #: Returns 'ok' or 'taken'. Registering the same segment again changes nothing.
 REGISTER = """
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 'ok' end
@@ -27,10 +28,19 @@ if exists == 1 and ARGV[2] == '0' then return 'taken' end
 local clock = redis.call('TIME')
 local now = clock[1] .. '.' .. string.format('%06d', clock[2])
 local about = cjson.decode(ARGV[3])
+local started = tonumber(now) - about['age']
+about['age'] = nil
+if ARGV[2] == '1' then
+  for _, other in ipairs(redis.call('HVALS', KEYS[2])) do
+    if cjson.decode(other).started > started then return 'taken' end
+  end
+end
 about['ordinal'] = redis.call('HLEN', KEYS[2])
-about['started'] = tonumber(now)
+about['started'] = started
 redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(about))
-if exists == 0 then redis.call('HSET', KEYS[1], 'id', ARGV[4], 'started', now) end
+if exists == 0 then
+  redis.call('HSET', KEYS[1], 'id', ARGV[4], 'started', string.format('%.6f', started))
+end
 redis.call('HSET', KEYS[1], 'config', ARGV[5], 'tags', ARGV[6], 'heartbeat', now,
   'segment', ARGV[1])
 redis.call('HDEL', KEYS[1], 'finished')

@@ -1,4 +1,4 @@
-"""The background thread: takes from the queue, packs, sends, reconnects, flushes."""
+"""The sender's thread: takes frames from the outbox, sends, reconnects, flushes."""
 
 import logging
 import threading
@@ -13,23 +13,27 @@ from trainer_hooks.errors import (
     RunLostError,
     WireError,
 )
+from trainer_hooks.lines import PACK_INTERVAL_S
 from trainer_hooks.link import Link
-from trainer_hooks.outgoing import PACK_INTERVAL_S, SamplesLine, WeightsLine
+from trainer_hooks.outbox import KINDS, Outbox
+from trainer_hooks.packing import Packing
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.settings import Settings
+from trainer_hooks.spool import Spool, folder_of
+from trainer_hooks.wire import Kind
 
 #: Heartbeat, seconds; a run without one for 20 s is shown as lost.
 BEAT_INTERVAL_S = 3.0
 #: Wait before the next connection attempt, seconds: first and longest.
 RETRY_FIRST_S, RETRY_LONGEST_S = 0.5, 5.0
-#: Share of the flush timeout for what waits; the rest is for saying that the run finished.
+#: Share of the flush timeout for what waits; the rest is for bringing it to disk.
 FLUSH_SHARE = 0.8
 
 log = logging.getLogger("trainer_hooks")
 
 
 class Sender:
-    """Owns the link to Redis; the training thread only touches its queue.
+    """Owns the way to Redis; the training thread only touches its queue.
 
     Args:
         settings: of the run.
@@ -40,20 +44,25 @@ class Sender:
     """
 
     def __init__(self, settings: Settings, queue: PushQueue) -> None:
+        self.alerts: tuple[dict[str, Any], ...] = ()
+        self._offline = settings.mode == "offline"
         self._queue = queue
         self._link = Link(settings, segment=uuid.uuid4().hex[:12])
-        self._weights = WeightsLine(queue)
-        self._samples = SamplesLine(queue)
+        self._spool = self._open_spool(settings)
+        self._outbox = Outbox(queue, self._spool)
+        self._outbox.away = True
+        self._packing = Packing(queue, self._outbox)
         self._closing = threading.Event()
         self._give_up_s = float("inf")
         self._next_beat_s = 0.0
         self._retry_s = RETRY_FIRST_S
         self._said: set[str] = set()
         self._deleted = False
-        self._batches_done = 0
-        self.alerts: tuple[dict[str, Any], ...] = ()
+        self._batches = self._batches_done = 0
+        self._packing.start()
         self._thread = threading.Thread(target=self._work, name="sqd-sender", daemon=True)
-        self._thread.start()
+        if not self._offline:
+            self._thread.start()
 
     @property
     def run(self) -> str:
@@ -62,42 +71,52 @@ class Sender:
 
     @property
     def samples_behind(self) -> bool:
-        """Whether a sample batch is being sent or not evaluated yet."""
-        line = self._samples
-        return line.packing or bool(line.frames) or line.batches > self._batches_done
+        """Whether a sample batch is being sent or not evaluated yet; takes no lock."""
+        waits = self._packing.samples.packing or self._outbox.holds_samples
+        return waits or self._batches > self._batches_done
 
     def close(self, timeout_s: float) -> None:
-        """Send what waits and say goodbye, for at most `timeout_s` seconds."""
-        self._give_up_s = time.monotonic() + timeout_s * FLUSH_SHARE
+        """Send what waits and say goodbye, for at most `timeout_s` seconds; the rest to disk."""
+        end_s = time.monotonic() + timeout_s
+        self._give_up_s = end_s - (1 - FLUSH_SHARE) * timeout_s
+        self._packing.close(self._give_up_s)
         self._closing.set()
-        self._queue.wake()
-        self._thread.join(timeout_s)
-        self._queue.clear("flush")
-        lost = {k: n for k, n in self._queue.dropped().items() if k.startswith("flush")}
-        if self._thread.is_alive():
-            # It hangs in a call to Redis, which will not end before the process does.
-            for line in (self._weights, self._samples):
-                unsent = sum(outgoing.amount for outgoing in line.frames.copy())
-                lost[f"unsent {line.kind}"] = unsent
-        if any(lost.values()):
-            self._say("flush", f"gave up after {timeout_s:g} s; what waited is lost: {lost}")
+        self._outbox.bell.set()
+        if not self._offline:
+            self._thread.join(timeout_s)
+        self._packing.join(max(0.0, end_s - time.monotonic()))
+        self._tell_what_is_left(timeout_s)
+
+    def _open_spool(self, settings: Settings) -> Spool | None:
+        if settings.spool_bytes == 0:
+            return None
+        folder = folder_of(settings.home, settings.run, self._link.segment)
+        return Spool(folder, settings.spool_bytes, self._queue.count_dropped, self._about)
+
+    def _about(self) -> dict[str, Any]:
+        """What `sqd sync` must know of this run."""
+        return {
+            **self._link.about(),
+            "networks": self._packing.weights.packer.networks,
+            "drops": self._queue.dropped(),
+            "finished": self._closing.is_set(),
+        }
 
     def _work(self) -> None:
         while True:
             try:
                 if self._done():
                     break
-                self._queue.settle()
                 self._step()
             except RunDeletedError as error:
                 self._deleted = True
-                self._link.close()
+                self._hang_up()
                 self._say("deleted", f"{error}; nothing more is sent")
             except RunLostError as error:
                 self._say("lost", f"{error}; registering again")
-                self._link.close()
+                self._hang_up()
             except LinkError as error:
-                self._link.close()
+                self._hang_up()
                 self._say("away", f"not connected, training goes on: {error}")
                 if self._closing.is_set() and not self._link.registered:
                     break  # Never connected: waiting longer at exit would gain nothing.
@@ -108,77 +127,111 @@ class Sender:
                 if "defect" not in self._said:
                     log.exception("sqd: a frame could not be sent and is dropped")
                 self._said.add("defect")
-                self._drop_frames("defect")
+                self._drop_first("defect")
                 self._rest(RETRY_FIRST_S)
-        self._drop_frames("flush")
         self._link.close()
 
     def _done(self) -> bool:
         if not self._closing.is_set():
             return False
-        if self._deleted:
-            self._drop_all("deleted")
-            return True
         if time.monotonic() > self._give_up_s:
             return True
-        if not self._queue.empty() or self._weights.frames or self._samples.frames:
-            return False
-        self._weights.close()
-        if self._weights.frames:
+        if self._deleted:
+            self._drop_all()
+            self._rest(PACK_INTERVAL_S)
+            return self._packing.done.is_set() and self._outbox.empty
+        if not (self._packing.done.is_set() and self._outbox.empty):
             return False
         if not self._link.connected:
             return not self._link.registered
-        self._link.beat(self._queue.dropped(), self._weights.packer.networks, finished=True)
+        self._beat(finished=True)
         return True
 
     def _step(self) -> None:
-        if not self._queue.begun:
-            self._queue.wait(BEAT_INTERVAL_S)
-            return
         if self._deleted:
-            self._drop_all("deleted")
-            self._wait_for_work()
+            self._drop_all()
+            self._rest(PACK_INTERVAL_S)
+            return
+        if not self._queue.begun:
+            self._rest(PACK_INTERVAL_S)
             return
         if not self._link.connected:
-            if self._link.connect(self._weights.first_row):
-                # What this Redis has not seen, nobody will evaluate.
-                self._samples.batches = self._batches_done = 0
-            self._retry_s = RETRY_FIRST_S
-            self._said -= {"away", "busy", "lost"}
+            self._connect()
         if time.monotonic() >= self._next_beat_s:
-            self._next_beat_s = time.monotonic() + BEAT_INTERVAL_S
-            answer = self._link.beat(self._queue.dropped(), self._weights.packer.networks)
-            self._batches_done, self.alerts = answer.batches_done, answer.alerts
-        self._weights.pack(now=self._closing.is_set())
-        self._samples.pack()
-        # Not `or`: each lane goes on when the other must wait.
-        if not self._advance(self._weights) | self._advance(self._samples):
-            self._wait_for_work()
+            self._beat()
+        # Each line goes on when the other must wait.
+        advanced = [self._advance(kind) for kind in KINDS]
+        if not any(advanced):
+            self._outbox.bell.wait(self._idle_s())
+            self._outbox.bell.clear()
 
-    def _advance(self, line: WeightsLine | SamplesLine) -> bool:
-        """Send the line's first frame; False if there is none or the worker is too far behind."""
-        if not line.frames:
+    def _idle_s(self) -> float:
+        """Until a frame that had to wait is tried again, or the next heartbeat."""
+        if self._closing.is_set() or not self._outbox.empty:
+            return PACK_INTERVAL_S
+        return max(0.0, self._next_beat_s - time.monotonic())
+
+    def _connect(self) -> None:
+        if self._link.connect(self._outbox.first_row(self._packing.weights.packer.rows)):
+            # What this Redis has not seen, nobody will evaluate.
+            self._batches = self._batches_done = 0
+        self._outbox.away = False
+        self._retry_s = RETRY_FIRST_S
+        self._said -= {"away", "busy", "lost"}
+
+    def _hang_up(self) -> None:
+        self._link.close()
+        self._outbox.away = True
+
+    def _beat(self, *, finished: bool = False) -> None:
+        self._next_beat_s = time.monotonic() + BEAT_INTERVAL_S
+        networks = self._packing.weights.packer.networks
+        answer = self._link.beat(self._queue.dropped(), networks, finished=finished)
+        self._batches_done, self.alerts = answer.batches_done, answer.alerts
+
+    def _advance(self, kind: Kind) -> bool:
+        """Send the first frame of a kind; False if there is none or the worker is behind."""
+        first = self._outbox.first(kind)
+        if first is None:
             return False
-        first = line.frames[0]
         try:
             answer = self._link.post(first.frame, first.last_row, first.last_step)
         except BudgetUsedError as error:
+            self._outbox.behind = self._outbox.behind or kind == "weights"
             self._say("busy", f"the worker is behind: {error}")
             return False
         except WireError as error:
-            line.drop("too_large")
+            self._outbox.drop(first, "too_large")
             self._say("too_large", str(error))
             return True
+        self._outbox.sent(first)
         self._batches_done = answer.batches_done
-        line.sent()
+        if kind == "weights":
+            self._outbox.behind = False
+        else:
+            self._batches = max(self._batches, first.last_row + 1)
         return True
 
-    def _wait_for_work(self) -> None:
-        """Until something waits, and then until a frame of it is worth sending."""
-        idle = self._queue.empty() and not self._weights.frames and not self._samples.frames
-        if idle and not self._closing.is_set():
-            self._queue.wait(BEAT_INTERVAL_S)
-        self._rest(self._weights.wait_s or PACK_INTERVAL_S)
+    def _drop_first(self, reason: str) -> None:
+        for kind in KINDS:
+            first = self._outbox.first(kind)
+            if first is not None:
+                self._outbox.drop(first, reason)
+
+    def _drop_all(self) -> None:
+        self._queue.clear("deleted")
+        self._outbox.drop_all("deleted")
+
+    def _tell_what_is_left(self, timeout_s: float) -> None:
+        """Whatever is neither sent nor on disk by now is lost; what is on disk can be sent."""
+        self._queue.clear("flush")
+        left_bytes = self._outbox.close("flush")
+        lost = {k: n for k, n in self._queue.dropped().items() if k.startswith("flush")}
+        if lost:
+            self._say("flush", f"gave up after {timeout_s:g} s; what waited is lost: {lost}")
+        if left_bytes and self._spool is not None:
+            folder = self._spool.folder
+            self._say("spooled", f"{left_bytes} bytes wait on disk: `sqd sync {folder}` sends them")
 
     def _rest(self, seconds: float) -> None:
         if self._closing.is_set():
@@ -186,15 +239,6 @@ class Sender:
             time.sleep(min(seconds, PACK_INTERVAL_S))
         else:
             self._closing.wait(seconds)
-
-    def _drop_all(self, reason: str) -> None:
-        self._queue.clear(reason)
-        self._drop_frames(reason)
-
-    def _drop_frames(self, reason: str) -> None:
-        for line in (self._weights, self._samples):
-            while line.frames:
-                line.drop(reason)
 
     def _say(self, topic: str, message: str) -> None:
         if topic not in self._said:

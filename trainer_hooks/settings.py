@@ -18,11 +18,13 @@ BUDGET_BYTES = 256 * 2**20
 MIN_BUDGET_BYTES = 8 * 2**20
 #: Samples of one batch (paper: about 2000).
 SAMPLES = 2000
+#: Bytes on disk that wait for a Redis that is away.
+SPOOL_BYTES = 2**30
 #: Seconds that leaving the process may take to flush (contract).
 FLUSH_TIMEOUT_S = 10.0
 #: Share of the training thread's time that snapshots may take (contract: 2%).
 MAX_OVERHEAD = 0.02
-MODES = ("background", "disabled")
+MODES = ("background", "offline", "disabled")
 FORMS = ("auto", "full", "sketch")
 
 
@@ -43,6 +45,7 @@ class Settings:
     mode: str
     max_overhead: float
     budget_bytes: int
+    spool_bytes: int
     flush_timeout_s: float
     strict: bool
     config: dict[str, Any]
@@ -96,6 +99,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, /, **given: Any) 
         budget_bytes=bounds.whole(
             "budget_bytes", pick("budget_bytes", BUDGET_BYTES), MIN_BUDGET_BYTES
         ),
+        spool_bytes=bounds.whole("spool_bytes", pick("spool_bytes", SPOOL_BYTES), 0),
         flush_timeout_s=bounds.number(
             "flush_timeout_s", pick("flush_timeout_s", FLUSH_TIMEOUT_S), 0.0, 3600.0
         ),

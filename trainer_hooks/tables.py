@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_hooks.pushes import Moment
+from trainer_hooks.sketch import BUCKETS
 from trainer_hooks.snapshot import Layout
 from trainer_hooks.wire import Frame
 
 #: Epoch column where the trainer gave none.
 NO_EPOCH = math.nan
+#: Arrays of a network in a frame.
+PARTS = ("snapshots", "pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +134,32 @@ class Tables:
             "row.epoch": np.array(epochs, np.float64),
             "row.time": np.array([m.time for m in moments], np.float64),
         }
+
+
+def detached(frame: Frame) -> tuple[Frame, Frame | None]:
+    """A weights frame without its heavy snapshots, and these alone; None if it has none.
+
+    Heavy is what takes more room than a sketch would: full weights of all but small networks.
+    """
+    entries = frame.header["networks"]
+    heavy = [entry for entry in entries if _width(entry) > BUCKETS]
+    if not heavy:
+        return frame, None
+    names = {f"network.{entry['index']}.{part}" for entry in heavy for part in PARTS}
+    light = {name: tensor for name, tensor in frame.tensors.items() if name not in names}
+    rest = [entry for entry in entries if entry not in heavy]
+    return (
+        Frame("weights", {**frame.header, "networks": rest}, light),
+        Frame("weights", {"networks": heavy}, {name: frame.tensors[name] for name in names}),
+    )
+
+
+def attached(light: Frame, heavy: Frame) -> Frame:
+    """The frame that `detached` took apart."""
+    networks = [*light.header["networks"], *heavy.header["networks"]]
+    header = {**light.header, "networks": networks}
+    return Frame("weights", header, {**light.tensors, **heavy.tensors})
+
+
+def _width(entry: dict[str, Any]) -> int:
+    return sum(numbers for _, _, numbers in entry["tensors"])

@@ -64,7 +64,7 @@ def test_arguments_win_over_variables() -> None:
     ("name", "value", "said"),
     [
         ("weights", "all", "weights is 'all'; allowed are auto, full, sketch"),
-        ("mode", "offline", "mode is 'offline'; allowed are background, disabled"),
+        ("mode", "online", "mode is 'online'; allowed are background, offline, disabled"),
         ("weights_every", 0, "weights_every is 0; the least is 1"),
         ("weights_every", 1.5, "weights_every is 1.5; expected a whole number"),
         ("samples", "many", "samples is 'many'; expected a whole number"),

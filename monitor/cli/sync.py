@@ -1,0 +1,57 @@
+"""Send what trainers left on disk: after an outage, a crash, or runs with mode="offline"."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from monitor.cli.options import REDIS, takes_settings
+from monitor.config import Settings
+from monitor.errors import MonitorError
+from monitor.store.connection import open_store
+from trainer_hooks.errors import HookError
+from trainer_hooks.sync import spools_in, sync
+
+NAME = "sync"
+MIB = 2**20
+
+Directory = Annotated[
+    Path | None,
+    typer.Argument(help="A spool, or a folder of them; default the home's.", show_default=False),
+]
+
+
+@takes_settings(*REDIS, "blob_url")
+def run(settings: Settings, directory: Directory = None) -> None:
+    folder = directory or settings.home / "spool"
+    if directory is not None and not folder.is_dir():
+        raise MonitorError(f"{folder} is no folder")
+    folders = spools_in(folder)
+    if not folders:
+        print(f"nothing to send in {folder}")
+        return
+    store = open_store(*settings.found_redis())
+    failed = [each for each in folders if not _sent(each, store.redis_url, store.blob_url)]
+    if failed:
+        raise MonitorError(f"{len(failed)} of {len(folders)} spools were not sent; see above")
+
+
+def _sent(folder: Path, redis_url: str, blob_url: str) -> bool:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    total = sum(path.stat().st_size for path in folder.glob("*-*"))
+    try:
+        with Progress(*columns, transient=True) as shown:
+            task = shown.add_task(folder.name, total=total)
+            synced = sync(
+                folder,
+                redis_url=redis_url,
+                blob_url=blob_url,
+                progress=lambda outgoing: shown.advance(task, outgoing.nbytes),
+            )
+    except HookError as error:
+        typer.echo(f"sqd: {error}", err=True)
+        return False
+    lost = f", lost {synced.lost}" if synced.lost else ""
+    print(f"{synced.run}: {synced.frames} frames sent, {synced.nbytes / MIB:.1f} MiB{lost}")
+    return True
