@@ -1,8 +1,8 @@
-"""The demo's training, small: what it leaves behind must not depend on who watches."""
+"""A small GAN's training: what it leaves behind must not depend on who watches."""
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,30 +10,38 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from monitor.demo.faces import load_faces
-from monitor.demo.networks import NOISE, SIZE, Discriminator, Generator
-
-#: Images of a step: few, so that 200 steps take seconds.
-BATCH = 16
+from tests.trainer_hooks.loops.gan import (
+    BATCH,
+    SIZE,
+    adam,
+    descend,
+    discriminator,
+    generator,
+    noise,
+)
 
 
 @dataclass
 class Training:
-    """What a hook may see after a step."""
+    """What a hook may see after a step.
 
-    netG: Generator
-    netD: Discriminator
-    optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer]
-    losses: dict[str, Tensor]
+    Attributes:
+        netG: with BatchNorm and Dropout, in train mode.
+        netD: with spectral norm.
+        fake: images that the generator made for this step.
+        losses: 0-d tensors, still with their graphs.
+    """
 
-    def noise(self, n: int) -> Tensor:
-        return torch.randn(n, NOISE, 1, 1)
+    netG: torch.nn.Module
+    netD: torch.nn.Module
+    fake: Tensor = field(default_factory=lambda: torch.zeros(()))
+    losses: dict[str, Tensor] = field(default_factory=dict)
 
 
 Hook = Callable[[int, Training], None]
 
 
-def train(iterations: int, hook: Hook | None = None, *, width: int = 32) -> dict[str, Any]:
+def train(iterations: int, hook: Hook | None = None) -> dict[str, Any]:
     """Train from fixed seeds; everything that decides how the training would go on.
 
     Random numbers of all three kinds are drawn in the loop, as a trainer's data loading does.
@@ -41,23 +49,17 @@ def train(iterations: int, hook: Hook | None = None, *, width: int = 32) -> dict
     torch.manual_seed(1)
     np.random.seed(2)
     random.seed(3)
-    faces = load_faces(SIZE)
-    netG, netD = Generator(width), Discriminator(width)
-    optG = torch.optim.Adam(netG.parameters(), 8e-4, (0.5, 0.999))
-    optD = torch.optim.Adam(netD.parameters(), 8e-4, (0.5, 0.999))
-    training = Training(netG, netD, (optG, optD), {})
+    netG, netD = generator(), discriminator()
+    optG, optD = adam(netG), adam(netD)
+    training = Training(netG, netD)
     for step in range(iterations):
-        real = faces[np.random.permutation(len(faces))[:BATCH]] * random.uniform(0.9, 1.0)
-        fake = netG(training.noise(BATCH))
+        pixels = np.random.normal(size=(BATCH, 1, SIZE, SIZE)) * random.uniform(0.9, 1.0)
+        real, fake = torch.tensor(pixels, dtype=torch.float32), netG(noise())
         errD = softplus(-netD(real)).mean() + softplus(netD(fake.detach())).mean()
-        optD.zero_grad()
-        errD.backward()  # type: ignore[no-untyped-call]
-        optD.step()
+        descend(optD, errD)
         errG = softplus(-netD(fake)).mean()
-        optG.zero_grad()
-        errG.backward()  # type: ignore[no-untyped-call]
-        optG.step()
-        training.losses = {"loss.G": errG, "loss.D": errD}
+        descend(optG, errG)
+        training.fake, training.losses = fake, {"loss.G": errG, "loss.D": errD}
         if hook is not None:
             hook(step, training)
     return {
