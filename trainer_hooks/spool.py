@@ -63,7 +63,7 @@ class Spool:
         self._most_bytes = most_bytes
         self._count = count
         self._lock: FolderLock | None = None
-        self._log = SpoolLog(folder)
+        self._log = SpoolLog(folder, lambda: count("torn.weights", 1))
         self._samples = SpoolFiles(folder, "samples")
         self._heavy = SpoolFiles(folder, "heavy")
         self._allowed_bytes, self._allowed_at_s = float(HEAVY_BURST_BYTES), time.monotonic()
@@ -85,6 +85,11 @@ class Spool:
         Raises:
             OSError: the disk refuses.
         """
+        if self._lock is not None and not self.folder.exists():
+            # Somebody removed it: what was in it is lost, what comes now is not.
+            self._log.close()
+            self._lock.release()
+            self._lock, self._told = None, ""
         if self._lock is None:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = FolderLock(self.folder)
