@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,20 @@ WRAPPERS = {
 }
 #: What `torch.compile` adds to the names of a compiled part.
 COMPILED = "_orig_mod."
+#: This rank's part of a parameter p, where it is not a DTensor.
+_LOCAL = {"FullyShardedDataParallel": "p", "ShardedTensor": "p.local_tensor()"}
 #: What stands for a tensor of integers.
 _NO_WEIGHTS = np.empty(0, np.float32)
 
 
-def named_weights(network_name: str, network: object) -> tuple[list[str], list[Any]]:
+def named_weights(
+    network_name: str, network: object, *, may_be_empty: bool = False
+) -> tuple[list[str], list[Any]]:
     """Names and float tensors or arrays of a network, in its order; integers are left out.
 
     Raises:
-        NetworkError: there are none, or something in it is no array of numbers.
+        NetworkError: there are none, which some shard of a small network may have, or something in
+            it is no array of numbers.
     """
     names, tensors = [], []
     for name, value in _items(network_name, network):
@@ -41,16 +47,23 @@ def named_weights(network_name: str, network: object) -> tuple[list[str], list[A
         if size_of(tensor):
             names.append(name)
             tensors.append(tensor)
-    if not names:
+    if not names and not may_be_empty:
         raise NetworkError(f"network {network_name!r} has no floating-point weights to push")
     return names, tensors
 
 
 def unwrapped(network: Any) -> Any:
     """The network inside what torch wraps around one: DDP, `torch.compile`, averages."""
-    while (place := WRAPPERS.get(type(network).__name__)) and hasattr(network, place):
+    while (place := _place_inside(type(network))) and hasattr(network, place):
         network = getattr(network, place)
     return network
+
+
+@cache
+def _place_inside(kind: type) -> str:
+    # By name: a trainer that compiles or distributes nothing shall not pay for those imports.
+    names = (base.__name__ for base in kind.__mro__)
+    return next((WRAPPERS[name] for name in names if name in WRAPPERS), "")
 
 
 def _items(network_name: str, network: object) -> Iterable[tuple[str, Any]]:
@@ -82,8 +95,10 @@ def check_weights(network_name: str, network: object, names: list[str], tensors:
         kind = sharded_kind(part)
         if kind:
             raise NetworkError(
-                f"network {network_name!r} is a {kind}, of which this rank holds only a part; "
-                "sharded networks are not supported yet"
+                f"network {network_name!r} is a {kind}, of which this rank holds only a part; push "
+                f"the parts from every rank: push_weights(step, {{{network_name!r}: {{name: "
+                f"{_LOCAL.get(kind, 'p.to_local()')} for name, p in net.named_parameters()}}}}, "
+                "shard=(rank, number of ranks))"
             )
 
 

@@ -76,6 +76,7 @@ def test_other_ranks_do_nothing_and_register_nothing(
     run.finish()
     assert run.dropped == {}
     assert mail.store.data.keys("sqd:*run*") == []
+    assert not run.settings.home.exists()
 
 
 def test_rank_that_is_told_after_start_registers_nothing(

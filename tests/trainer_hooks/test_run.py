@@ -4,9 +4,6 @@ import functools
 import gc
 import json
 import logging
-import os
-import subprocess
-import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -21,6 +18,7 @@ import trainer_hooks
 from monitor.store.runs import delete_run, read_run, run_ids
 from tests.trainer_hooks.conftest import Start
 from tests.trainer_hooks.mail import Mail, eventually
+from tests.trainer_hooks.trainers import in_a_process
 from trainer_hooks import Run, keys, push_samples, push_weights
 from trainer_hooks.errors import HookError, NetworkError, SamplesError
 
@@ -35,19 +33,6 @@ def net() -> nn.Module:
 
 def images(n: int = 4, value: int = 7) -> np.ndarray[Any, Any]:
     return np.full((n, 1, 2, 2), value, np.uint8)
-
-
-def in_a_process(mail: Mail, code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run a trainer of its own."""
-    variables = {"SQD_REDIS_URL": mail.redis_url, **environment}
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_what_is_pushed_arrives(start: Start, mail: Mail) -> None:
