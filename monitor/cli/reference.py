@@ -1,79 +1,127 @@
-"""Reference sets: the identities that D counts."""
+"""Reference sets: the modes that D counts."""
 
-from collections.abc import Iterator
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
-from rich.progress import track
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from monitor.cli.options import takes_settings
+from monitor.cli.options import AsJson, takes_settings
+from monitor.cli.reference_build import build
 from monitor.config import Settings
-from monitor.errors import ImageError, MonitorError
+from monitor.diversity.reference import SUFFIX, ReferenceSet
+from monitor.diversity.shelf import Shelf
+from monitor.errors import ReferenceError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-#: Files that are taken for images.
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-DEFAULT_EMBEDDER = "buffalo_l"
+#: Fullest and emptiest modes that `show` names.
+SHOWN_MODES = 5
+
+Name = Annotated[str, typer.Argument(help="Name of a set.")]
+
+app.command("build", help="Build a set from your images; killed, the same command goes on.")(build)
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `build` a command of its own while it is the only one."""
+@app.command("list", help="List the sets: modes, images, embedder.")
+@takes_settings("home")
+def list_(settings: Settings, json_: AsJson = False) -> None:
+    shelf = Shelf(settings.home)
+    found = [_row(shelf, name) for name in shelf.names()]
+    if json_:
+        print(json.dumps(found))
+        return
+    table = Table("name", "modes", "images", "d", "embedder", box=None)
+    table.columns[0].overflow = "fold"  # A name is to be copied, not to be guessed.
+    for row in found:
+        shown = (row.get(key, "–") for key in ("modes", "images", "dimension"))
+        # As text: a name may look like rich's markup.
+        cells = [row["name"], *map(str, shown), row.get("embedder") or row["error"]]
+        table.add_row(*map(Text, cells))
+    Console().print(table)
 
 
-@app.command(help="Build a reference set from one folder of images per identity.")
-@takes_settings("embedder", "device", "home")
-def build(
+@app.command(help="Show a set: what it was made with, its fullest and emptiest modes.")
+@takes_settings("home")
+def show(settings: Settings, name: Name, json_: AsJson = False) -> None:
+    reference = Shelf(settings.home).read(name)
+    about = {**_about(name, reference), **_extremes(reference)}
+    if json_:
+        print(json.dumps(about))
+        return
+    table = Table("", "", box=None, show_header=False)
+    table.columns[1].overflow = "fold"
+    for key, value in about.items():
+        table.add_row(key.replace("_", " "), Text(_plain(value)))
+    Console().print(table)
+
+
+@app.command(help="Delete a set.")
+@takes_settings("home")
+def delete(settings: Settings, name: Name) -> None:
+    Shelf(settings.home).delete(name)
+    print(f"deleted {name}")
+
+
+@app.command(help="Write a set to a file, to be imported elsewhere.")
+@takes_settings("home")
+def export(
     settings: Settings,
-    name: Annotated[str, typer.Option(help="Name of the set.")],
-    images: Annotated[Path, typer.Option(help="A folder with one folder per identity.")],
+    name: Name,
+    file: Annotated[Path | None, typer.Argument(help=f"Default: NAME{SUFFIX}.")] = None,
 ) -> None:
-    if Path(name).name != name:
-        raise MonitorError(f"{name!r} cannot name a set: it is to be one file's name")
-    folders = sorted(folder for folder in images.glob("*") if folder.is_dir())
-    if not folders:
-        raise MonitorError(f"{images} holds no folders; give one folder per identity")
-    from monitor.diversity.embedder import load_embedder
-    from monitor.diversity.reference import SUFFIX, build_reference
-    from monitor.worker.evaluators import choose_device
+    target = file or Path(f"{name}{SUFFIX}")
+    Shelf(settings.home).export(name, target)
+    print(target)
 
-    device = choose_device(settings.device)
-    embedder = load_embedder(settings.embedder or DEFAULT_EMBEDDER, device)
-    built = build_reference(name, embedder, _crops(folders, device))
-    target = settings.home / "references" / f"{name}{SUFFIX}"
+
+@app.command("import", help="Take in a set from a file.")
+@takes_settings("home")
+def import_(
+    settings: Settings,
+    file: Annotated[Path, typer.Argument(help=f"A {SUFFIX} file that `export` wrote.")],
+    name: Annotated[str | None, typer.Option(help="Another name for it.")] = None,
+) -> None:
+    shelf = Shelf(settings.home)
+    reference = shelf.take_in(file, name)
+    print(f"{shelf.path(reference.name)}: {len(reference.labels)} modes")
+
+
+def _row(shelf: Shelf, name: str) -> dict[str, Any]:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        built.save(target)
-    except OSError as error:
-        raise MonitorError(f"{target} cannot be written: {error.strerror}") from error
-    print(f"{target}: {len(built.labels)} identities, {int(built.counts.sum())} images")
+        return _about(name, shelf.read(name))
+    except ReferenceError as error:
+        return {"name": name, "error": str(error)}
 
 
-def _crops(folders: list[Path], device: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Name and aligned crops of each folder that holds an image."""
-    from monitor.diversity.alignment import align
-    from monitor.quality import FaceQuality
-
-    detector = FaceQuality(device)
-    for folder in track(folders, description="embedding"):
-        crops = []
-        for file in sorted(folder.iterdir()):
-            if file.suffix.lower() in IMAGE_SUFFIXES:
-                try:
-                    pixels = _pixels(file)
-                    crops.append(align(pixels, detector.detect(pixels).landmarks, device))
-                except (OSError, ImageError) as error:
-                    print(f"left out: {file}: {error}")
-        if crops:
-            yield folder.name, np.concatenate(crops)
+def _about(name: str, reference: ReferenceSet) -> dict[str, Any]:
+    return {
+        "name": name,
+        "modes": len(reference.labels),
+        "images": int(reference.counts.sum()),
+        "dimension": reference.centroids.shape[1],
+        "normalised": reference.normalised,
+        "embedder": reference.embedder,
+        "embedder_sha256": reference.embedder_sha256,
+    }
 
 
-def _pixels(file: Path) -> NDArray[np.uint8]:
-    """(1, H, W, 3) uint8 RGB."""
-    from PIL import Image
+def _extremes(reference: ReferenceSet) -> dict[str, Any]:
+    """Modes with the most and the fewest images."""
+    order = np.argsort(-reference.counts, kind="stable").tolist()
 
-    with Image.open(file) as image:
-        return np.asarray(image.convert("RGB"))[None]
+    def named(modes: list[int]) -> list[dict[str, Any]]:
+        return [{"label": reference.labels[i], "images": int(reference.counts[i])} for i in modes]
+
+    return {"fullest": named(order[:SHOWN_MODES]), "emptiest": named(order[::-1][:SHOWN_MODES])}
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(f"{mode['label']} ({mode['images']})" for mode in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from monitor.diversity.alignment import CROP_SIZE
+from monitor.diversity.shipped import DATA as DATA
 from monitor.diversity.zoo import pack_files
 from monitor.errors import EmbedderError, ImageError
 
-#: Models and reference sets that ship with this package.
-DATA = Path(__file__).parent / "data"
 #: Crops of one run of the network: 38 MB of input, enough to fill a GPU.
 _BATCH = 256
 #: onnxruntime's level for errors alone; some exports declare their batch wrongly and warn always.

@@ -1,18 +1,23 @@
 """Reference sets: the mean feature of each identity in the training data (SQD paper, eq 7)."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from monitor.diversity.embedder import DATA, Embedder
+from monitor.diversity.shipped import DATA
 from monitor.errors import ReferenceError
+
+if TYPE_CHECKING:
+    from monitor.diversity.embedder import Embedder
 
 #: What a file says it is; another number follows when its layout changes.
 FORMAT = "sqd-reference-1"
@@ -97,7 +102,7 @@ class ReferenceSet:
 
     def prepare(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features as the centroids' were: (N, d) float32, of length 1 if so recorded."""
-        return _unit_length(features) if self.normalised else features
+        return unit_length(features) if self.normalised else features
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, which `load_reference` reads; equal sets, equal bytes."""
@@ -111,7 +116,11 @@ class ReferenceSet:
         # One entry: safetensors writes several in random order.
         metadata = {FORMAT: json.dumps(record)}
         arrays: dict[str, NDArray[Any]] = {"centroids": self.centroids, "counts": self.counts}
-        Path(path).write_bytes(save(arrays, metadata))
+        whole = Path(path)
+        # Beside it first: whoever reads meanwhile, or after a kill, finds the old set or the new.
+        new = whole.with_name(f".{whole.name}.new")
+        new.write_bytes(save(arrays, metadata))
+        new.replace(whole)
 
 
 def load_reference(name_or_path: str | Path, home: str | Path | None = None) -> ReferenceSet:
@@ -190,7 +199,7 @@ def build_reference(
         if not len(crops):
             raise ReferenceError(f"mode {label!r} has no crops; give each mode at least one")
         features = embedder.embed(crops)
-        features = _unit_length(features) if normalised else features
+        features = unit_length(features) if normalised else features
         labels.append(label)
         counts.append(len(crops))
         centroids.append(features.mean(axis=0, dtype=np.float64))
@@ -205,7 +214,8 @@ def build_reference(
     )
 
 
-def _unit_length(features: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_length(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, d) features scaled to length 1."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     unit = np.zeros_like(features)
     # A feature of zeros has no direction and stays zero.
