@@ -51,8 +51,10 @@ def _log_complement(v: Tensor, power: float) -> Tensor:
 
 
 def _jeffrey_conjugate(t: Tensor) -> Tensor:
+    """W + 1/W + t − 2 with W = W(e^{1−t})."""
     w = lambert_w_of_exp(1 - t)
-    return w + 1 / w + t - 2
+    # 1/W as e^{W − (1 − t)}, whose slope does not square what is nearly too large already.
+    return w + (w + t - 1).exp() + t - 2
 
 
 def _weighted_jensen_shannon(weight: float) -> Divergence:

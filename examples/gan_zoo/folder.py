@@ -70,7 +70,7 @@ def decode(path: Path, side: int) -> Tensor:
     with Image.open(path) as image:
         short = min(image.size)
         left, top = ((length - short) // 2 for length in image.size)
-        middle = image.convert("RGB").resize(
-            (side, side), Image.Resampling.BILINEAR, (left, top, left + short, top + short)
-        )
+        # Cut before it is resized, or the filter would reach across the edge.
+        square = image.convert("RGB").crop((left, top, left + short, top + short))
+        middle = square.resize((side, side), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(middle)).permute(2, 0, 1)

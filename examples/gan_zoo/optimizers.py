@@ -13,8 +13,8 @@ EPSILON = 1e-8
 class OptimisticAdam(torch.optim.Optimizer):
     """θ ← θ − 2η u_t + η u_{t−1}, u = m̂/(√v̂ + ε) (Daskalakis et al. 2018, Algorithm 1).
 
-    The optimizer of Tan et al. (section 5.1); where Adam circles around the equilibrium of a
-    bilinear game, this one goes in.
+    The optimizer of Tan et al. (section 5.1). Without momentum (β₁ = 0), Adam circles around the
+    equilibrium of a bilinear game, and this one goes in.
     """
 
     def __init__(
