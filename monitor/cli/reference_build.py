@@ -93,10 +93,11 @@ def _build(
 
 
 class _Rate(ProgressColumn):
-    """Images per second."""
+    """Images per second of this call; what an earlier one did says nothing of it."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} images/s" if task.speed else "")
+        done = task.completed - task.fields["found"]
+        return Text(f"{done / task.elapsed:.1f} images/s" if done and task.elapsed else "")
 
 
 @contextmanager
@@ -109,8 +110,7 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
             if progress.task_ids:
                 progress.update(progress.task_ids[0], completed=done)
             else:
-                # What an earlier call did says nothing of the rate.
-                progress.add_task("embedding", total=total, completed=done)
+                progress.add_task("embedding", total=total, completed=done, found=done)
 
         yield told
 

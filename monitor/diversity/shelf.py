@@ -47,7 +47,7 @@ class Shelf:
         Raises:
             ReferenceError: nothing can have this name.
         """
-        odd = Path(name).name != name or not name.isprintable() or name[:1] == "."
+        odd = not name or Path(name).name != name or not name.isprintable() or name[:1] == "."
         if odd or len(name) > MOST_NAME or name.endswith(SUFFIX):
             raise ReferenceError(
                 f"{name!r} cannot name a set: give one file's name, without folders, a leading "

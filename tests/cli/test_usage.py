@@ -18,6 +18,9 @@ from tests.cli.conftest import Result, Sqd
 from tests.store.posting import Trainer
 
 COMMANDS = ("up", "demo", "worker", "server", "runs", "export", "replay", "doctor")
+REFERENCE_COMMANDS = tuple(
+    f"reference {name}" for name in ("build", "list", "show", "delete", "export", "import")
+)
 #: Commands that need a Redis which they do not start.
 NEEDING_REDIS = (("runs",), ("export", "demo"), ("worker",), ("server", "--port", "0"))
 
@@ -31,7 +34,7 @@ def one_line(result: Result, code: int) -> str:
     return line
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "reference", "reference build"])
+@pytest.mark.parametrize("command", [*COMMANDS, "reference", *REFERENCE_COMMANDS])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_every_command_has_help(sqd: Sqd, command: str, flag: str) -> None:
     result = sqd(*command.split(), flag)
@@ -193,7 +196,7 @@ def test_replay_of_a_missing_file(sqd: Sqd) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--name", "x", "--images", "/no/where"], "/no/where holds no folders"),
+        (["--name", "x", "--images", "/no/where"], "/no/where is no folder"),
         (["--name", "../x", "--images", "."], "'../x' cannot name a set"),
     ],
 )

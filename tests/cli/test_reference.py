@@ -1,0 +1,102 @@
+"""`sqd reference`: from real faces on disk to a set that a worker takes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import lfw_subset
+
+from monitor.config import load_settings
+from monitor.diversity.reference import load_reference
+from monitor.worker.evaluators import load_evaluators
+from tests.cli.conftest import Sqd
+from tests.cli.test_usage import one_line
+
+#: People, with this many pictures of each (the same face, brighter and brighter).
+PEOPLE, EACH = 6, 2
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder per person, and one file that is no picture."""
+    root = tmp_path_factory.mktemp("faces")
+    pixels = np.asarray(lfw_subset()[:PEOPLE])  # type: ignore[no-untyped-call]
+    for person, face in enumerate(pixels):
+        folder = root / f"person {person}"
+        folder.mkdir()
+        for i in range(EACH):
+            levels = (face * 255).clip(0, 240).astype(np.uint8) + np.uint8(15 * i)
+            Image.fromarray(levels).save(folder / f"{person}-{i}.png")
+    (root / "person 0" / "broken.png").write_bytes(b"none")
+    return root
+
+
+def test_faces_become_a_set_that_a_worker_takes(sqd: Sqd, faces: Path, tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    arguments = ["--images", str(faces), "--embedder", "faces100", "--device", "cpu"]
+    result = sqd("reference", "build", "--name", "mine", "--home", home, *arguments)
+    assert result.code == 0, result
+    assert f"references/mine.safetensors: {PEOPLE} modes, {PEOPLE * EACH} images" in result.out
+    assert "1 images were left out" in result.out
+    assert "person 0/broken.png: no image of a known kind" in result.out
+    assert "images/s" in result.err
+    left_out = tmp_path / "home" / "references" / "mine.left-out.txt"
+    assert left_out.read_text() == "person 0/broken.png: no image of a known kind\n"
+    assert not (tmp_path / "home" / "references" / "mine.build").exists()
+    # Each face is nearest to its own mean.
+    settings = load_settings(home=home, reference="mine", device="cpu")
+    with_ = load_evaluators(settings)
+    assert with_.reference is not None
+    assert with_.reference.labels == tuple(f"person {p}" for p in range(PEOPLE))
+    # The same faces by a table: the same means.
+    table = tmp_path / "identity_CelebA.txt"
+    files = [f"person {p}/{p}-{i}.png {p}" for p in range(PEOPLE) for i in range(EACH)]
+    table.write_text("\n".join(files))
+    sqd("reference", "build", "--name", "tabled", "--home", home, *arguments,
+        "--identities", str(table))  # fmt: skip
+    tabled = load_reference("tabled", home)
+    assert tabled.labels == tuple(map(str, range(PEOPLE)))
+    np.testing.assert_allclose(tabled.centroids, with_.reference.centroids, atol=1e-5)
+
+
+def test_sets_are_listed_shown_moved_and_deleted(sqd: Sqd, tmp_path: Path) -> None:
+    home = ["--home", str(tmp_path / "home")]
+    file = tmp_path / "out.safetensors"
+    assert sqd("reference", "export", "faces100", str(file), *home).out == f"{file}\n"
+    assert "cannot" in one_line(sqd("reference", "import", str(file), "--name", "a/b", *home), 1)
+    assert sqd("reference", "import", str(file), "--name", "[red]copy", *home).code == 0
+    listed = json.loads(sqd("reference", "list", "--json", *home).out)
+    assert [row["name"] for row in listed] == ["faces100", "[red]copy"]
+    assert {(row["modes"], row["dimension"], row["embedder"]) for row in listed} == {
+        (100, 512, "faces100")
+    }
+    assert "[red]copy" in sqd("reference", "list", *home).out
+    shown = json.loads(sqd("reference", "show", "[red]copy", "--json", *home).out)
+    assert shown["embedder_sha256"] == load_reference("faces100").embedder_sha256
+    assert len(shown["fullest"]) == 5
+    table = sqd("reference", "show", "[red]copy", *home).out
+    assert shown["embedder_sha256"] in "".join(table.split())  # however it is wrapped
+    assert sqd("reference", "delete", "[red]copy", *home).out == "deleted [red]copy\n"
+    line = one_line(sqd("reference", "delete", "[red]copy", *home), 1)
+    assert line == "sqd: no set is called '[red]copy'; there are faces100"
+
+
+def test_a_damaged_set_is_listed_with_its_error(sqd: Sqd, tmp_path: Path) -> None:
+    (tmp_path / "references").mkdir()
+    (tmp_path / "references" / "bad.safetensors").write_bytes(b"none")
+    home = ["--home", str(tmp_path)]
+    found = json.loads(sqd("reference", "list", "--json", *home).out)[1]
+    assert found["name"] == "bad"
+    assert "cannot be read" in found["error"]
+    assert "cannot be read" in sqd("reference", "list", *home).out.replace("\n", " ")
+    assert "cannot be read" in one_line(sqd("reference", "show", "bad", *home), 1)
+
+
+def test_ways_to_label_exclude_each_other(sqd: Sqd, tmp_path: Path) -> None:
+    result = sqd("reference", "build", "--name", "x", "--images", str(tmp_path), "--by-folder",
+                 "--cluster", "3")  # fmt: skip
+    assert "give one of --identities, --by-folder and --cluster" in one_line(result, 2)
+    result = sqd("reference", "build", "--name", "x", "--images", str(tmp_path), "--cluster", "1")
+    assert "--cluster" in one_line(result, 2)
