@@ -44,6 +44,10 @@ class BudgetUsedError(LinkError):
     """The worker has not yet processed what is already there."""
 
 
+class SpoolBusyError(HookError):
+    """What lies on disk belongs to a trainer that still runs."""
+
+
 def message_of(error: BaseException) -> str:
     """One line for people: the error's message, and its type unless it is ours."""
     text = " ".join(str(error).split())

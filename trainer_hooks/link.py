@@ -51,7 +51,7 @@ class Link:
         said = known or {}
         self._started_s = float(said.get("started_s", time.time()))
         self._described: dict[str, Any] = said.get("config") or settings.described()
-        self._instance: object = None
+        self._instance = str(said.get("instance", ""))
         self._open: Clients | None = None
         self._bytes: dict[str, tuple[Frame, bytes]] = {}
         self.run = str(said.get("id", settings.run))
@@ -69,6 +69,7 @@ class Link:
             "id": self.run,
             "segment": self.segment,
             "registered": self.registered,
+            "instance": self._instance,
             "resume": self._settings.resume,
             "started_s": self._started_s,
             "config": self._described,
@@ -88,7 +89,7 @@ class Link:
         clients = Clients(self._settings)
         try:
             clients.data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
-            instance = clients.data.get(keys.INSTANCE)
+            instance = _text(clients.data.get(keys.INSTANCE))
             unknown = not self.registered or self._instance != instance
             if unknown:
                 self._register(clients, first_row)
@@ -227,7 +228,7 @@ class Link:
     def _check_known(self, clients: Clients, answer: list[Any]) -> None:
         if answer[0] != b"unknown":
             return
-        if clients.data.get(keys.INSTANCE) == self._instance:
+        if _text(clients.data.get(keys.INSTANCE)) == self._instance:
             raise RunDeletedError(f"run {self.run!r} was deleted")
         raise RunLostError(f"Redis no longer knows run {self.run!r}")
 
@@ -237,3 +238,7 @@ def _candidates(name: str) -> Iterator[str]:
     for number in range(2, MOST_SUFFIXES):
         suffix = f"-{number}"
         yield name[: keys.MAX_RUN_NAME - len(suffix)] + suffix
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

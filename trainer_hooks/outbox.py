@@ -153,6 +153,8 @@ class Outbox:
         with self._lock:
             line = self._memory[outgoing.kind]
             found = self._spool is not None and self._spool.remove(outgoing)
+            if found and self._spool is not None and self._spool.empty:
+                self._spool.close()
             if not found and line and line[0][1].key == outgoing.key:
                 line.popleft()
                 found = True

@@ -50,7 +50,7 @@ class Sender:
         self._link = Link(settings, segment=uuid.uuid4().hex[:12])
         self._spool = self._open_spool(settings)
         self._outbox = Outbox(queue, self._spool)
-        self._outbox.away = True
+        self._outbox.away = self._offline
         self._packing = Packing(queue, self._outbox)
         self._closing = threading.Event()
         self._give_up_s = float("inf")

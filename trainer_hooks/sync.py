@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer_hooks.errors import BudgetUsedError, HookError, WireError
+from trainer_hooks.errors import BudgetUsedError, HookError, SpoolBusyError, WireError
 from trainer_hooks.link import Link
 from trainer_hooks.outbox import KINDS
 from trainer_hooks.outgoing import Outgoing
@@ -57,20 +57,18 @@ def sync(
         redis_url, blob_url: where to.
         progress: told of each frame that arrived.
     Raises:
-        HookError: its trainer still runs, its description cannot be read, or Redis is away.
+        SpoolBusyError: its trainer still runs.
+        HookError: its description cannot be read, Redis is away, or the run was deleted there.
     """
     lost: Counter[str] = Counter()
     spool = _spool(folder, lost)
-    if not spool.claim():
-        raise HookError(f"{folder}: its trainer still runs and sends it itself")
-    about = spool.about()
     try:
-        link = _link(about, redis_url, blob_url)
-    except (KeyError, TypeError, ValueError) as error:
-        raise HookError(f"{folder}/about.json does not describe a run: {error!r}") from error
-    frames = nbytes = 0
-    link.connect(_first_row(spool))
-    try:
+        if not spool.claim():
+            raise SpoolBusyError(f"{folder}: its trainer still runs and sends it itself")
+        about = spool.about()
+        link = _link(folder, about, redis_url, blob_url)
+        link.connect(_first_row(spool))
+        frames = nbytes = 0
         for outgoing in _all(spool):
             _post(link, outgoing, lost)
             spool.remove(outgoing)
@@ -78,8 +76,8 @@ def sync(
             progress(outgoing)
         drops = Counter(about.get("drops", {})) + lost
         link.beat(dict(drops), about.get("networks", {}), finished=bool(about.get("finished")))
-    finally:
         link.close()
+    finally:
         spool.close()
     return Synced(link.run, frames, nbytes, dict(lost))
 
@@ -91,16 +89,19 @@ def _spool(folder: Path, lost: "Counter[str]") -> Spool:
     return Spool(folder, 2**63, count)
 
 
-def _link(about: dict[str, Any], redis_url: str, blob_url: str | None) -> Link:
-    settings = read_settings(
-        {},
-        run=about["run"],
-        redis_url=redis_url,
-        blob_url=blob_url,
-        resume=about["resume"],
-        tags=about["tags"],
-    )
-    return Link(settings, str(about["segment"]), about)
+def _link(folder: Path, about: dict[str, Any], redis_url: str, blob_url: str | None) -> Link:
+    try:
+        settings = read_settings(
+            {},
+            run=about["run"],
+            redis_url=redis_url,
+            blob_url=blob_url,
+            resume=about["resume"],
+            tags=about["tags"],
+        )
+        return Link(settings, str(about["segment"]), about)
+    except (KeyError, TypeError, ValueError) as error:
+        raise HookError(f"{folder}/about.json does not describe a run: {error!r}") from error
 
 
 def _first_row(spool: Spool) -> int:

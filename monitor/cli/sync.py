@@ -10,7 +10,7 @@ from monitor.cli.options import REDIS, takes_settings
 from monitor.config import Settings
 from monitor.errors import MonitorError
 from monitor.store.connection import open_store
-from trainer_hooks.errors import HookError
+from trainer_hooks.errors import HookError, SpoolBusyError
 from trainer_hooks.sync import spools_in, sync
 
 NAME = "sync"
@@ -49,6 +49,9 @@ def _sent(folder: Path, redis_url: str, blob_url: str) -> bool:
                 blob_url=blob_url,
                 progress=lambda outgoing: shown.advance(task, outgoing.nbytes),
             )
+    except SpoolBusyError as error:
+        print(error)
+        return True
     except HookError as error:
         typer.echo(f"sqd: {error}", err=True)
         return False
