@@ -1,5 +1,6 @@
 """Send what trainers left on disk: after an outage, a crash, or runs with mode="offline"."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ def _sent(folder: Path, redis_url: str, blob_url: str) -> bool:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     total = sum(path.stat().st_size for path in folder.glob("*-*"))
     try:
-        with Progress(*columns, transient=True) as shown:
+        with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as shown:
             task = shown.add_task(folder.name, total=total)
             synced = sync(
                 folder,
