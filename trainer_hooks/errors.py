@@ -32,6 +32,10 @@ class LinkError(HookError):
     """Redis is away or refuses: the sender waits and tries again."""
 
 
+class OwnerAwayError(LinkError):
+    """Rank 0 of a sharded training has not registered the run yet: the member waits for it."""
+
+
 class RunDeletedError(LinkError):
     """Somebody deleted the run; nothing more is to be sent."""
 

@@ -113,6 +113,12 @@ def watch_fence(shard: int) -> str:
     return f"sqd:{{{shard}}}:watch:fence"
 
 
+def waiting_points(shard: int) -> str:
+    """Sorted set: points of networks spread over ranks whose parts are not all there, scored by
+    when they are waited for no longer (Redis clock, seconds)."""
+    return f"sqd:{{{shard}}}:waiting_points"
+
+
 def worker(worker_id: str) -> str:
     """Hash with what a worker says of itself; expires when it stops."""
     return f"sqd:worker:{quote(worker_id, safe='')}"
@@ -136,6 +142,16 @@ def meta(run: str) -> str:
 def segments(run: str) -> str:
     """Hash: segment (one trainer process) to its description."""
     return of_run(run, "segments")
+
+
+def members(run: str) -> str:
+    """Hash: ranks other than 0 that push parts, to the process that is it; see `member_name`."""
+    return of_run(run, "members")
+
+
+def member_name(segment: str, index: int) -> str:
+    """What stands for a segment where rank `index` pushes its parts for that of rank 0."""
+    return f"{segment}.{index}"
 
 
 def rows(run: str) -> str:
@@ -181,6 +197,21 @@ def modes(run: str) -> str:
 def parts(run: str, segment: str, batch: int) -> str:
     """Hash: partial results of one sample batch."""
     return of_run(run, f"parts:{segment}:{batch}")
+
+
+def weight_parts(run: str, segment: str, network: str, kind: int, call: int) -> str:
+    """Hash: shard to its part of one point of a network that is spread over ranks."""
+    return of_run(run, f"weight_parts:{segment}:{kind}:{call}:{quote(network, safe='')}")
+
+
+def settled_calls(run: str, segment: str, network: str, kind: int, chunk: int) -> str:
+    """String of bits: calls of a stretch whose points are stored; what comes later is too late."""
+    return of_run(run, f"settled:{segment}:{kind}:{chunk}:{quote(network, safe='')}")
+
+
+def waiting_rows(run: str, segment: str) -> str:
+    """Sorted set: points that wait for parts, scored by their row."""
+    return of_run(run, f"waiting_rows:{segment}")
 
 
 def column(run: str, segment: str, kind: str, chunk: int, name: str) -> str:

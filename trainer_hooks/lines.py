@@ -7,6 +7,7 @@ from trainer_hooks.outgoing import samples_outgoing, weights_outgoing
 from trainer_hooks.packer import WeightsPacker
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.samples_packer import SamplesPacker
+from trainer_hooks.wire import Frame
 
 #: What waits is packed this often, seconds: live enough for eyes, few enough frames for Redis.
 PACK_INTERVAL_S = 0.25
@@ -20,10 +21,15 @@ class WeightsLine:
     Args:
         queue: where pushes wait.
         outbox: where frames go.
+
+    Attributes:
+        packer: makes the frames.
+        rows: that went to the outbox; the packer may be a frame ahead.
     """
 
     def __init__(self, queue: PushQueue, outbox: Outbox) -> None:
         self.packer = WeightsPacker()
+        self.rows = 0
         self._queue = queue
         self._outbox = outbox
         self._frame_bytes = min(FRAME_BYTES, int(queue.budget_bytes * FRAME_SHARE))
@@ -51,7 +57,7 @@ class WeightsLine:
                 count = self.packer.fitting(pushes)
                 frame = self.packer.pack(pushes[:count])
                 pushes = pushes[count:]
-                self._outbox.add(weights_outgoing(frame, count))
+                self._add(frame, count)
         except Exception:
             self._queue.count_dropped("defect.weights", len(pushes))
             raise
@@ -62,7 +68,11 @@ class WeightsLine:
         """Pack what only the end of the run completes."""
         frame = self.packer.close()
         if frame is not None:
-            self._outbox.add(weights_outgoing(frame, 1))
+            self._add(frame, 1)
+
+    def _add(self, frame: Frame, rows: int) -> None:
+        self._outbox.add(weights_outgoing(frame, rows))
+        self.rows = self.packer.rows
 
 
 class SamplesLine:

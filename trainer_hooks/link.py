@@ -10,7 +10,9 @@ from typing import Any
 from trainer_hooks import keys
 from trainer_hooks.clients import Clients, link_errors
 from trainer_hooks.errors import BudgetUsedError, LinkError, RunDeletedError, RunLostError
+from trainer_hooks.joining import join
 from trainer_hooks.settings import Settings
+from trainer_hooks.shards import Shard
 from trainer_hooks.wire import Frame, encode
 
 #: A frame that no worker took is thrown away after this long, seconds: a safety net.
@@ -41,6 +43,7 @@ class Link:
     Attributes:
         run: id of the run.
         registered: whether a Redis has known it.
+        shard: of a process that pushes parts of networks; known before it registers.
     """
 
     def __init__(
@@ -49,6 +52,8 @@ class Link:
         self._settings = settings
         self.segment = segment
         said = known or {}
+        self._process = str(said.get("process", segment))
+        self.shard = Shard(*said["shard"]) if said.get("shard") else None
         self._started_s = float(said.get("started_s", time.time()))
         self._described: dict[str, Any] = said.get("config") or settings.described()
         self._instance = str(said.get("instance", ""))
@@ -68,6 +73,8 @@ class Link:
             "run": self._settings.run,
             "id": self.run,
             "segment": self.segment,
+            "process": self._process,
+            "shard": [self.shard.index, self.shard.count] if self.shard else None,
             "registered": self.registered,
             "instance": self._instance,
             "resume": self._settings.resume,
@@ -130,6 +137,7 @@ class Link:
                 keys.jobs(keys.shard_of(self.run), lane),
                 keys.meta(self.run),
                 keys.rows(self.run),
+                keys.members(self.run),
             ],
             args=[self.segment, frame.kind, last_row, last_step, len(fields), *fields],
         )
@@ -154,6 +162,7 @@ class Link:
                 keys.meta(self.run),
                 keys.alerts(self.run),
                 keys.rows(self.run),
+                keys.members(self.run),
             ],
             args=[self.segment, json.dumps(drops), json.dumps(networks), int(finished)],
         )
@@ -175,11 +184,17 @@ class Link:
         return self._open
 
     def _register(self, clients: Clients, first_row: int) -> None:
+        age_s = max(0.0, time.time() - self._started_s)
+        if self.shard is not None and self.shard.of_member:
+            asked = self._settings.run
+            self.run, self.segment = join(clients, asked, self.shard, self._process, age_s)
+            self.registered = True
+            return
         # An older process must not hide the rows of a newer one, however late it comes.
         resume = 2 if self.registered else int(self._settings.resume)
         described = self._described
         about = {"first_row": first_row, "host": described["host"], "pid": described["pid"]}
-        about["age"] = max(0.0, time.time() - self._started_s)
+        about |= {"age": age_s, "asked": self._settings.run}
         names = [self.run] if self.registered else _candidates(self._settings.run)
         for name in names:
             answer = clients.register(
@@ -194,7 +209,7 @@ class Link:
                 ],
             )
             if answer == b"ok":
-                began_s = clients.now_s() - about["age"]
+                began_s = clients.now_s() - age_s
                 clients.data.zadd(keys.RUNS, {name: began_s}, nx=not resume)
                 self.run, self.registered = name, True
                 return

@@ -10,6 +10,7 @@ from trainer_hooks.errors import BadNameError, NetworkError, message_of
 from trainer_hooks.keys import check_network
 from trainer_hooks.schedule import WeightSchedule
 from trainer_hooks.settings import Settings
+from trainer_hooks.shards import Shard
 from trainer_hooks.snapshot import Snapshot, Snapshots
 
 #: Networks of one push: two tensors each, they fit into a frame (wire.MAX_TENSORS).
@@ -48,12 +49,19 @@ class Networks:
         self._schedules: dict[str, WeightSchedule] = {}
         self._calls: dict[str, int] = {}
 
-    def take(self, named: Mapping[str, object], *, problems: Mapping[str, str]) -> Taken:
+    def take(
+        self,
+        named: Mapping[str, object],
+        *,
+        problems: Mapping[str, str],
+        shard: Shard | None = None,
+    ) -> Taken:
         """Snapshots of the networks that are due.
 
         Args:
             named: networks by name.
             problems: why networks of some names cannot be taken, known before.
+            shard: which part of them this is.
         """
         taken = Taken()
         for name, network in named.items():
@@ -63,9 +71,9 @@ class Networks:
                 self._complaints.about(error, "a network is not kept")
                 continue
             try:
-                if name in problems:
-                    raise NetworkError(problems[name])
-                self._take(name, network, taken)
+                # Counted whatever is wrong: by its number a call finds those of other ranks.
+                if self._is_due(name) or name in problems:
+                    self._take(name, network, taken, shard, problems.get(name, ""))
             except Exception as error:
                 self._complaints.about(error, f"S.{name} fails", "bad_network")
                 taken.failures.append((f"S.{name}", message_of(error)))
@@ -79,13 +87,17 @@ class Networks:
         if len(taken.calls) + len(taken.failures) >= MOST_NETWORKS:
             raise BadNameError(f"network {name!r} is one too many: {MOST_NETWORKS} fit into a push")
 
-    def _take(self, name: str, network: object, taken: Taken) -> None:
-        schedule = self._schedules[name]
+    def _is_due(self, name: str) -> bool:
         self._calls[name] = self._calls.get(name, 0) + 1
+        return self._schedules[name].due(time.perf_counter())
+
+    def _take(
+        self, name: str, network: object, taken: Taken, shard: Shard | None, problem: str
+    ) -> None:
+        if problem:
+            raise NetworkError(problem)
         started_s = time.perf_counter()
-        if not schedule.due(started_s):
-            return
-        snapshot = self._snapshots.take(name, network)
+        snapshot = self._snapshots.take(name, network, shard)
         nbytes = taken.nbytes + snapshot.values.nbytes
         budget_bytes = self._settings.budget_bytes
         if nbytes * SNAPSHOT_COPIES > budget_bytes:
@@ -96,14 +108,20 @@ class Networks:
             )
         taken.snapshots[name] = snapshot
         taken.calls[name] = self._calls[name]
-        schedule.took(time.perf_counter() - started_s)
+        if shard is None:
+            # Costs differ from rank to rank, and ranks must take the same calls.
+            self._schedules[name].took(time.perf_counter() - started_s)
 
 
 def gathered(
-    networks: Any, more: Mapping[str, object], shard: Any
+    networks: Any, more: Mapping[str, object], problem: str = ""
 ) -> tuple[dict[str, object], dict[str, str]]:
     """Networks by name from both ways to give them, and problems by name.
 
+    Args:
+        networks: as a mapping, or None.
+        more: by keyword.
+        problem: of all of them.
     Raises:
         NetworkError: `networks` is no mapping.
     """
@@ -113,7 +131,7 @@ def gathered(
             "for one network write push_weights(step, G=netG)"
         )
     named = {**(networks or {}), **more}
-    if shard is not None and tuple(shard) != (0, 1):
-        return named, dict.fromkeys(named, f"shard={shard!r}: shards are not supported yet")
+    if problem:
+        return named, dict.fromkeys(named, problem)
     twice = (networks or {}).keys() & more.keys()
     return named, {name: f"network {name!r} is given twice in one push" for name in twice}

@@ -118,6 +118,8 @@ def _described(layout: Layout) -> dict[str, Any]:
 
 
 def _change(name: str, before: Layout, after: Layout) -> str:
+    if before.shard != after.shard:
+        return f"network {name} is pushed whole by one call and as a shard by the next"
     return (
         f"network {name} changed shape: {before.parameters} weights in {len(before.tensors)} "
         f"tensors before, {after.parameters} in {len(after.tensors)} now; no angle joins them"

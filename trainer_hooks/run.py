@@ -21,6 +21,7 @@ from trainer_hooks.scalars import Scalars
 from trainer_hooks.schedule import SampleSchedule
 from trainer_hooks.sender import Sender
 from trainer_hooks.settings import Settings
+from trainer_hooks.shards import Admission, Role
 
 
 class Run:
@@ -37,7 +38,7 @@ class Run:
         self._finished = settings.mode == "disabled"
         self._lock = threading.RLock()
         self._heard_alerts: set[str] = set()
-        self._rank = Rank()
+        self._role = Role(Rank())
         self._queue = PushQueue(settings.budget_bytes)
         self.complaints = Complaints(self._queue, strict=settings.strict)
         self._networks = Networks(settings, self.complaints)
@@ -77,14 +78,17 @@ class Run:
         **more: object,
     ) -> None:
         """Push the networks' weights as they are now, and scalars; see `trainer_hooks`."""
-        if not self._speaks(shard):
+        admission = self._admit(shard)
+        if admission is None:
             return
         moment = moment_of(step, epoch, time.time())
+        # A member has no rows of its own to put anything else in.
+        has_rows = self._role.decided and not self._role.member
         with self._lock:
-            taken = self._take(networks, more, shard)
-            values = self._scalars.read(scalars or {})
-        if taken.snapshots or taken.failures or values:
-            failures = tuple(taken.failures)
+            taken = self._take(networks, more, admission)
+            values = self._scalars.read(scalars or {}) if has_rows else {}
+        failures = tuple(taken.failures) if has_rows else ()
+        if taken.snapshots or failures or values:
             self._queue.put(WeightsPush(moment, taken.snapshots, taken.calls, values, failures))
 
     @harmless
@@ -98,7 +102,7 @@ class Run:
         training: bool | None = None,
     ) -> None:
         """Push generated samples, or a callable that makes them when due; see `trainer_hooks`."""
-        if not self._speaks():
+        if self._admit() is None:
             return
         moment = moment_of(step, epoch, time.time())
         with self._lock:
@@ -151,21 +155,24 @@ class Run:
     ) -> None:
         self.finish()
 
-    def _speaks(self, shard: Any = None) -> bool:
-        """Whether this process pushes; asked at each call, as ranks may be told after `start`."""
-        if shard is None and self._rank.number != 0:
-            return False
-        self._queue.begin()
-        return True
+    def _admit(self, shard: Any = None) -> Admission | None:
+        """What a call does; asked at each, as ranks may be told after `start`."""
+        assert self._sender is not None
+        with self._lock:
+            admission = self._role.admit(shard)
+            if admission is not None and self._role.decided and not self._queue.begun:
+                self._sender.join(self._role.shard)
+                self._queue.begin()
+        return admission
 
-    def _take(self, networks: Any, more: Mapping[str, object], shard: Any) -> Taken:
+    def _take(self, networks: Any, more: Mapping[str, object], admission: Admission) -> Taken:
         try:
-            named, problems = gathered(networks, more, shard)
+            named, problems = gathered(networks, more, admission.problem)
         except NetworkError as error:
             # The scalars of this push are good all the same.
             self.complaints.about(error, "push_weights")
             named, problems = dict(more), {}
-        return self._networks.take(named, problems=problems)
+        return self._networks.take(named, problems=problems, shard=admission.shard)
 
     def _collect(
         self, source: Any, value_range: tuple[float, float], training: bool | None, seed: int

@@ -47,31 +47,46 @@ redis.call('HDEL', KEYS[1], 'finished')
 return 'ok'
 """
 
+# A member is a rank other than 0: it brings jobs and tells its losses, all else is rank 0's.
+_MEMBER = """
+local function is_member(members)
+  return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HEXISTS', members, ARGV[1]) == 1
+end
+"""
+
 #: Post a job whose frame lies on the volatile Redis.
-#: KEYS segments, job stream, meta, rows · ARGV segment, kind, last row, last step, n, then n fields
+#: KEYS segments, job stream, meta, rows, members
+#: ARGV segment, kind, last row, last step, n, then n fields
 #: Returns {'ok' or 'unknown', sample batches done}.
-POST = """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {'unknown'} end
+POST = f"""{_MEMBER}
+local member = is_member(KEYS[5])
+if not member and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {{'unknown'}} end
 redis.call('XADD', KEYS[2], '*', unpack(ARGV, 6, 5 + tonumber(ARGV[5])))
+if member then return {{'ok', '0'}} end
 local clock = redis.call('TIME')
 redis.call('HSET', KEYS[3], 'pushed:' .. ARGV[2], ARGV[3], 'pushed_step:' .. ARGV[2], ARGV[4],
   'heartbeat', clock[1] .. '.' .. string.format('%06d', clock[2]))
-return {'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0'}
+return {{'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0'}}
 """
 
 #: Say that the trainer lives (or that it ended) and what it lost; ask what it should know.
-#: KEYS segments, meta, alerts, rows · ARGV segment, drops JSON, networks JSON, finished (0/1)
+#: KEYS segments, meta, alerts, rows, members
+#: ARGV segment, drops JSON, networks JSON, finished (0/1)
 #: Returns {'ok' or 'unknown', sample batches done, {alert...}}.
-HEARTBEAT = """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {'unknown'} end
+HEARTBEAT = f"""{_MEMBER}
+if is_member(KEYS[5]) then
+  redis.call('HSET', KEYS[2], 'drops:' .. ARGV[1], ARGV[2], 'networks:' .. ARGV[1], ARGV[3])
+  return {{'ok', '0', redis.call('HVALS', KEYS[3])}}
+end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {{'unknown'}} end
 local clock = redis.call('TIME')
 local now = clock[1] .. '.' .. string.format('%06d', clock[2])
 redis.call('HSET', KEYS[2], 'heartbeat', now, 'drops:' .. ARGV[1], ARGV[2])
-if ARGV[3] ~= '{}' then redis.call('HSET', KEYS[2], 'networks', ARGV[3]) end
+if ARGV[3] ~= '{{}}' then redis.call('HSET', KEYS[2], 'networks', ARGV[3]) end
 if redis.call('HGET', KEYS[2], 'segment') == ARGV[1] then
   if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'finished', now)
   else redis.call('HDEL', KEYS[2], 'finished') end
 end
-return {'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0',
-  redis.call('HVALS', KEYS[3])}
+return {{'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0',
+  redis.call('HVALS', KEYS[3])}}
 """

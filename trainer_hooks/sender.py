@@ -9,6 +9,7 @@ from typing import Any
 from trainer_hooks.errors import (
     BudgetUsedError,
     LinkError,
+    OwnerAwayError,
     RunDeletedError,
     RunLostError,
     WireError,
@@ -19,6 +20,7 @@ from trainer_hooks.outbox import KINDS, Outbox
 from trainer_hooks.packing import Packing
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.settings import Settings
+from trainer_hooks.shards import Shard
 from trainer_hooks.spool import Spool, folder_of
 from trainer_hooks.wire import Kind
 
@@ -75,6 +77,10 @@ class Sender:
         waits = self._packing.samples.packing or self._outbox.holds_samples
         return waits or self._batches > self._batches_done
 
+    def join(self, shard: Shard | None) -> None:
+        """Say what this process is to its training, before it begins."""
+        self._link.shard = shard
+
     def close(self, timeout_s: float) -> None:
         """Send what waits and say goodbye, for at most `timeout_s` seconds; the rest to disk."""
         end_s = time.monotonic() + timeout_s
@@ -117,8 +123,10 @@ class Sender:
                 self._hang_up()
             except LinkError as error:
                 self._hang_up()
-                self._say("away", f"not connected, training goes on: {error}")
-                if self._closing.is_set() and not self._link.registered:
+                waits = isinstance(error, OwnerAwayError)
+                if not waits or self._retry_s == RETRY_LONGEST_S:
+                    self._say("away", f"not connected, training goes on: {error}")
+                if self._closing.is_set() and not self._link.registered and not waits:
                     break  # Never connected: waiting longer at exit would gain nothing.
                 self._rest(self._retry_s)
                 self._retry_s = min(self._retry_s * 2, RETRY_LONGEST_S)
@@ -172,7 +180,7 @@ class Sender:
         return max(0.0, self._next_beat_s - time.monotonic())
 
     def _connect(self) -> None:
-        if self._link.connect(self._outbox.first_row(self._packing.weights.packer.rows)):
+        if self._link.connect(self._outbox.first_row(self._packing.weights.rows)):
             # What this Redis has not seen, nobody will evaluate.
             self._batches = self._batches_done = 0
         self._outbox.away = False

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainer_hooks.landing import Landing, launch_beside
 from trainer_hooks.parameters import check_weights, is_torch, named_weights, size_of
+from trainer_hooks.shards import Shard
 from trainer_hooks.sketch import Projection
 
 Form = Literal["full", "sketch"]
@@ -27,11 +28,13 @@ class Layout:
         form: ``full`` or ``sketch``.
         seed: of the sketch; 0 for ``full``.
         tensors: (name, weights n, numbers k) in order; k = n where stored exactly.
+        shard: which part of the network they are; None: the whole.
     """
 
     form: Form
     seed: int
     tensors: tuple[tuple[str, int, int], ...]
+    shard: Shard | None = None
 
     @property
     def parameters(self) -> int:
@@ -74,35 +77,39 @@ class Snapshots:
         self._full_limit_bytes = min(FULL_LIMIT_BYTES, int(budget_bytes * FULL_LIMIT_SHARE))
         self._known: dict[str, _Known] = {}
 
-    def take(self, name: str, network: object) -> Snapshot:
+    def take(self, name: str, network: object, shard: Shard | None = None) -> Snapshot:
         """Copy or project the weights of `network` as they are now.
 
+        Args:
+            name: of the network.
+            network: module or mapping of names to arrays.
+            shard: which part of it this is; a part may be empty.
         Raises:
             NetworkError: it has no floating-point weights, is neither module nor mapping, holds
                 something that is no weight, or only this rank's part.
             BadNameError: a tensor's name breaks the naming rule.
         """
-        names, tensors = named_weights(name, network)
+        names, tensors = named_weights(name, network, may_be_empty=shard is not None)
         sizes = tuple(zip(names, map(size_of, tensors), strict=True))
         known = self._known.get(name)
-        if known is None or known.sizes != sizes:
+        if known is None or known.sizes != sizes or known.layout.shard != shard:
             check_weights(name, network, names, tensors)
-            known = self._known[name] = self._plan(sizes)
+            known = self._known[name] = self._plan(sizes, shard)
         with np.errstate(all="ignore"):  # Inf and NaN are an answer, not an accident.
             if any(map(is_torch, tensors)):
                 return _take_torch(known, tensors, sys.modules["torch"])
             return Snapshot(known.layout, Landing(_join(tensors, known.projection)))
 
-    def _plan(self, sizes: tuple[tuple[str, int], ...]) -> _Known:
+    def _plan(self, sizes: tuple[tuple[str, int], ...], shard: Shard | None) -> _Known:
         total_bytes = sum(size for _, size in sizes) * FLOAT32_BYTES
         small = total_bytes <= self._full_limit_bytes
-        if self._weights == "full" or (self._weights == "auto" and small):
-            layout = Layout("full", 0, tuple((name, size, size) for name, size in sizes))
+        if self._weights == "full" or (self._weights == "auto" and small) or not sizes:
+            layout = Layout("full", 0, tuple((name, size, size) for name, size in sizes), shard)
             return _Known(sizes, layout, None)
         projection = Projection([size for _, size in sizes])
         pairs = zip(sizes, projection.widths, strict=True)
         tensors = tuple((name, size, width) for (name, size), width in pairs)
-        return _Known(sizes, Layout("sketch", projection.seed, tensors), projection)
+        return _Known(sizes, Layout("sketch", projection.seed, tensors, shard), projection)
 
 
 def _join(arrays: list[NDArray[Any]], projection: Projection | None) -> NDArray[np.float32]:

@@ -44,6 +44,7 @@ class NetworkTable:
         self._snapshots: list[NDArray[np.float32]] = []
         self._places: dict[int, int] = {}
         self._pairs: list[tuple[int, int, int, int, int]] = []
+        self._calls: list[int] = []
 
     @property
     def empty(self) -> bool:
@@ -55,23 +56,29 @@ class NetworkTable:
         lag = later.row.moment.step - earlier.row.moment.step
         first, second = self._place(earlier.values), self._place(later.values)
         self._pairs.append((first, second, row, kind, lag))
+        self._calls.append(later.call)
 
     def header(self, name: str, index: int) -> dict[str, Any]:
         """Its entry in the frame's header."""
+        shard = self._layout.shard
         return {
             "name": name,
             "index": index,
             "form": self._layout.form,
             "seed": self._layout.seed,
             "tensors": [list(entry) for entry in self._layout.tensors],
+            **({} if shard is None else {"shard": [shard.index, shard.count]}),
         }
 
     def tensors(self, index: int) -> dict[str, NDArray[Any]]:
         """Its arrays by their names in the frame."""
-        return {
+        arrays: dict[str, NDArray[Any]] = {
             f"network.{index}.snapshots": np.stack(self._snapshots),
             f"network.{index}.pairs": np.array(self._pairs, np.int64),
         }
+        if self._layout.shard is not None:
+            arrays[f"network.{index}.calls"] = np.array(self._calls, np.int64)
+        return arrays
 
     def _place(self, values: NDArray[np.float32]) -> int:
         if id(values) not in self._places:

@@ -33,6 +33,8 @@ LENGTH_BYTES = 8
 STEP_PAIR, EPOCH_PAIR = 0, 1
 #: Columns of the pair table: earlier and later snapshot, row, kind, lag in steps.
 PAIR_COLUMNS = 5
+#: Most ranks that one network may be spread over.
+MOST_SHARDS = 65_536
 #: The dtypes that frames hold: safetensors' names and sizes in bytes, by NumPy's names.
 DTYPES = {
     "uint8": ("U8", 1),

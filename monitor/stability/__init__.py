@@ -1,7 +1,14 @@
 """Training stability S: angles between consecutive weight vectors."""
 
 from monitor.stability.angle import AngleTerms, angle_terms, weight_angle
-from monitor.stability.sketched import SketchedAngle, TensorSketch, sketch_stderr, sketched_angle
+from monitor.stability.sketched import (
+    SketchedAngle,
+    TensorSketch,
+    sketch_stderr,
+    sketch_variances,
+    sketched_angle,
+    stderr_of,
+)
 
 __all__ = [
     "AngleTerms",
@@ -9,6 +16,8 @@ __all__ = [
     "TensorSketch",
     "angle_terms",
     "sketch_stderr",
+    "sketch_variances",
     "sketched_angle",
+    "stderr_of",
     "weight_angle",
 ]

@@ -82,18 +82,31 @@ def sketch_stderr(tensors: Sequence[AngleTerms], buckets: Sequence[int | None]) 
     Returns:
         Radians; NaN where the network has no angle.
     """
-    angle = sum(tensors, AngleTerms()).angle()
-    if math.isnan(angle):
-        return math.nan
-    changes = _relative_variance([terms.change_square for terms in tensors], buckets)
-    weights = _relative_variance([terms.weight_square for terms in tensors], buckets)
-    return 0.5 * angle * math.sqrt(changes + weights)
+    return stderr_of(sum(tensors, AngleTerms()), *sketch_variances(tensors, buckets))
 
 
-def _relative_variance(squares: Sequence[float], buckets: Sequence[int | None]) -> float:
-    """Var(Σ|Sxᵢ|²) / (Σ|xᵢ|²)², 0 for a vector that is all zero."""
-    total = sum(squares)
-    if total == 0.0:
-        return 0.0
-    pairs = zip(squares, buckets, strict=True)
-    return sum(2.0 * (square / total) ** 2 / k for square, k in pairs if k is not None)
+def sketch_variances(
+    tensors: Sequence[AngleTerms], buckets: Sequence[int | None]
+) -> tuple[float, float]:
+    """Var(Σ|Swᵢ|²) and Var(Σ|Sdᵢ|²), Σ 2|xᵢ|⁴/kᵢ each: those of shards just add.
+
+    Args:
+        tensors: terms of each tensor, from its sketch.
+        buckets: k of each tensor, None where it is exact.
+    """
+    pairs = [(t, k) for t, k in zip(tensors, buckets, strict=True) if k is not None]
+    weights = sum(2.0 * terms.weight_square * terms.weight_square / k for terms, k in pairs)
+    changes = sum(2.0 * terms.change_square * terms.change_square / k for terms, k in pairs)
+    return weights, changes
+
+
+def stderr_of(total: AngleTerms, weight_variance: float, change_variance: float) -> float:
+    """Standard error of the angle of `total`, in radians, as `sketch_stderr` says; NaN for none."""
+    weights = _relative(weight_variance, total.weight_square)
+    changes = _relative(change_variance, total.change_square)
+    return 0.5 * total.angle() * math.sqrt(changes + weights)
+
+
+def _relative(variance: float, square: float) -> float:
+    """Of a sum of squares; 0 for a vector that is all zero, NaN for one that is not finite."""
+    return variance / square / square if square else 0.0

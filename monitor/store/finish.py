@@ -1,20 +1,24 @@
 """A block to what the script FINISH takes: writes, latest points, problems, events."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from monitor.store import columns
 from monitor.store.blocks import Block, is_tensor_metric
 from monitor.store.claims import MOST_DEAD_LETTERS
 from monitor.store.events import MOST_EVENTS, light_points, points_event
+from trainer_hooks import keys
 
 #: Segments order points before rows do: more rows than a segment will ever have.
 ORDER_STRIDE = 2**40
 #: Image grids and mode histograms kept of a run, 15 MB of them; beyond, every second of the older
 #: half goes, so that a long run keeps its beginning coarsely and its end in full.
 MOST_ARTIFACTS = 500
+#: Stands for the sample batch of results that belong to none.
+NO_BATCH = -1
 #: What the latest point of a metric tells.
 POINT_FIELDS = ("step", "epoch", "time", "value", "stderr", "n", "status")
 
@@ -48,14 +52,37 @@ def writes_of(block: Block) -> Iterator[columns.Write]:
         yield from columns.metric_writes(place, metric, rows.seq, cells)
 
 
+def result_keys(run: str, segment: str, batch: int = NO_BATCH) -> list[str]:
+    """Where a result goes beside its columns, in the order of the script FINISH.
+
+    Args:
+        run, segment: whose it is.
+        batch: the sample batch whose partial results it ends.
+    """
+    shard = keys.shard_of(run)
+    return [
+        keys.segments(run),
+        keys.rows(run),
+        keys.metrics(run),
+        keys.problems(run),
+        keys.events(run),
+        keys.shard_events(shard),
+        keys.dead_letters(shard),
+        keys.parts(run, segment, batch),
+        keys.grids(run),
+        keys.modes(run),
+    ]
+
+
 def payload_of(
     block: Block,
     ordinal: int,
     writes: list[columns.Write],
     *,
-    counts: dict[str, int],
-    dead: str,
-    artifacts: Artifacts,
+    counts: Mapping[str, int] = MappingProxyType({}),
+    dead: str = "",
+    artifacts: Artifacts = NO_ARTIFACTS,
+    parts: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """JSON of everything that the script FINISH needs beside the bytes of columns and artifacts.
 
@@ -66,6 +93,7 @@ def payload_of(
         counts: counters of the run to raise.
         dead: why the job is given up, "" if it is not.
         artifacts: of a sample batch; filed under its order and step.
+        parts: of points whose network is spread over ranks, see `WeightParts.told`.
     """
     newest = int(block.rows.seq.argmax())
     last_row, last_step = int(block.rows.seq[newest]), int(block.rows.step[newest])
@@ -80,7 +108,7 @@ def payload_of(
             "last_step": last_step,
             "last_time": float(block.rows.time[newest]),
             "offsets": [write.offset for write in writes],
-            "counts": counts,
+            "counts": dict(counts),
             "metrics": _latest(block, ordinal),
             "problems": _problems(block),
             "artifact": f"{_order(ordinal, last_row)}:{last_step}",
@@ -91,6 +119,7 @@ def payload_of(
             "dead": dead,
             "most_dead": MOST_DEAD_LETTERS,
             "provenance": provenance,
+            **parts,
         }
     )
 

@@ -45,6 +45,16 @@ class Job:
         """Number of its chunk: frames are named ``<segment>-<kind>-<row>-<part>``."""
         return self.blob.rpartition("-")[2]
 
+    @property
+    def owner(self) -> str:
+        """The segment of rank 0: its own, unless a member (another rank) pushed it."""
+        return self.segment.partition(".")[0]
+
+    @property
+    def member(self) -> bool:
+        """Whether a rank other than 0 pushed it: it brings parts and has no rows."""
+        return self.owner != self.segment
+
     def last_row(self) -> Rows:
         """The row of its last push: where a failure of the whole job is noted."""
         return Rows.one(self.row, self.step, None, self.time)

@@ -1,14 +1,24 @@
 """Jobs: claimed from a stream, worked on, finished once. Any number of workers share them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from monitor.store import columns, scripts
 from monitor.store.blocks import Block
 from monitor.store.claims import CLAIM_TIMEOUT_MS, MOST_DEAD_LETTERS, MOST_DELIVERIES, Claims
 from monitor.store.connection import Store, reachable, text
-from monitor.store.finish import NO_ARTIFACTS, Artifacts, payload_of, writes_of
+from monitor.store.finish import (
+    NO_ARTIFACTS,
+    NO_BATCH,
+    Artifacts,
+    payload_of,
+    result_keys,
+    writes_of,
+)
 from monitor.store.job import Job
+from monitor.store.segments import ordinal_of
+from monitor.store.weight_parts import WAIT_S, WeightPart, WeightParts
 from trainer_hooks import keys
 
 #: Failures after which a job is given up.
@@ -34,14 +44,25 @@ class JobQueue(Claims):
         store: both Redis servers.
         consumer: name of this worker in the group; unique.
         claim_timeout_ms: age at which another worker's claim is taken over.
+        part_wait_s: for the missing shards of a point.
+
+    Attributes:
+        parts: of points whose network is spread over ranks.
     """
 
     def __init__(
-        self, store: Store, consumer: str, *, claim_timeout_ms: int = CLAIM_TIMEOUT_MS
+        self,
+        store: Store,
+        consumer: str,
+        *,
+        claim_timeout_ms: int = CLAIM_TIMEOUT_MS,
+        part_wait_s: float = WAIT_S,
     ) -> None:
         super().__init__(store, consumer, claim_timeout_ms=claim_timeout_ms)
+        self.parts = WeightParts(store, part_wait_s)
         self._finish = store.data.register_script(scripts.FINISH)
         self._keep_part = store.data.register_script(scripts.KEEP_PART)
+        self._keep_shards = store.data.register_script(scripts.KEEP_SHARDS)
         self._fail = store.data.register_script(scripts.FAIL)
         self._retire = store.data.register_script(scripts.RETIRE)
         self._release = store.blobs.register_script(scripts.RELEASE)
@@ -70,6 +91,10 @@ class JobQueue(Claims):
 
     def stored(self, job: Job) -> bool:
         """Whether its result is there already: a push whose answer was lost is sent twice."""
+        if job.member:
+            with reachable(self._store.redis_url):
+                told = self._store.data.hget(keys.rows(job.run), f"{job.segment}:{job.kind}")
+            return isinstance(told, bytes) and job.row < int(told)
         chunk, row = divmod(job.row, columns.ROWS_PER_CHUNK)
         key = keys.column(job.run, job.segment, job.kind, chunk, columns.STEP)
         first = row * columns.WORD_BYTES
@@ -124,6 +149,7 @@ class JobQueue(Claims):
         block: Block,
         *,
         artifacts: Artifacts = NO_ARTIFACTS,
+        parts: Sequence[WeightPart] = (),
         counts: dict[str, int] | None = None,
         dead: str = "",
     ) -> bool:
@@ -133,21 +159,29 @@ class JobQueue(Claims):
             job: the job whose claim this worker holds.
             block: its points.
             artifacts: of a sample batch.
+            parts: what it brings of points whose network is spread over ranks.
             counts: counters of the run to raise.
             dead: why the job is given up, if it is.
         """
         writes = list(writes_of(block))
         payload = payload_of(
             block,
-            self._ordinal(job),
+            ordinal_of(self._store, job.run, job.segment),
             writes,
             counts=counts or {},
             dead=dead,
             artifacts=artifacts,
+            parts=self.parts.told(parts),
         )
+        batch = job.row if job.kind == "samples" else NO_BATCH
         with reachable(self._store.redis_url):
             answer = self._finish(
-                keys=[*self._finish_keys(job), *(write.key for write in writes)],
+                keys=[
+                    *self._job_keys(job),
+                    *result_keys(job.run, job.segment, batch),
+                    *(write.key for write in writes),
+                    *self.parts.keys_of(job, parts),
+                ],
                 args=[
                     *self._claim_of(job),
                     payload,
@@ -160,29 +194,42 @@ class JobQueue(Claims):
             self.dismiss(job)
         return bool(answer == b"done")
 
-    def _ordinal(self, job: Job) -> int:
+    def keep_shards(
+        self,
+        job: Job,
+        parts: Sequence[WeightPart],
+        *,
+        counts: dict[str, int] | None = None,
+        dead: str = "",
+    ) -> None:
+        """Keep what a member brought and end its job; see `finish`."""
+        payload = {
+            **self.parts.told(parts),
+            "run": job.run,
+            "owner": job.owner,
+            "member": job.segment,
+            "rows": job.row + 1,
+            "counts": counts or {},
+            "dead": dead,
+            "most_dead": MOST_DEAD_LETTERS,
+        }
+        run, letters = job.run, keys.dead_letters(job.shard)
         with reachable(self._store.redis_url):
-            about = self._store.data.hget(keys.segments(job.run), job.segment)
-        return int(json.loads(about)["ordinal"]) if isinstance(about, bytes) else 0
+            answer = self._keep_shards(
+                keys=[
+                    *self._job_keys(job),
+                    keys.segments(run),
+                    keys.rows(run),
+                    letters,
+                    *self.parts.keys_of(job, parts),
+                ],
+                args=[*self._claim_of(job), json.dumps(payload)],
+            )
+        if answer != b"unclaimed":
+            self.dismiss(job)
 
     def _claim_of(self, job: Job) -> list[str]:
         return [keys.GROUP, self._consumer, job.id]
 
     def _job_keys(self, job: Job) -> list[str]:
         return [keys.jobs(job.shard, job.lane), keys.failures(job.shard)]
-
-    def _finish_keys(self, job: Job) -> list[str]:
-        run = job.run
-        return [
-            *self._job_keys(job),
-            keys.segments(run),
-            keys.rows(run),
-            keys.metrics(run),
-            keys.problems(run),
-            keys.events(run),
-            keys.shard_events(job.shard),
-            keys.dead_letters(job.shard),
-            keys.parts(run, job.segment, job.row),
-            keys.grids(run),
-            keys.modes(run),
-        ]

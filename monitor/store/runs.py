@@ -126,7 +126,7 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
         heartbeat_age_s=heartbeat_age_s,
         tags=json.loads(meta.get("tags", "[]")),
         config=json.loads(meta.get("config", "{}")),
-        networks=json.loads(meta.get("networks", "{}")),
+        networks=_networks(meta),
         segments=parse_segments(segments, rows),
         latest={name: parse_latest(value) for name, value in metrics.items()},
         drops=_drops(meta, rows),
@@ -144,6 +144,18 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
 
 def _when(alert: dict[str, Any]) -> tuple[float, str]:
     return float(alert.get("time") or 0), str(alert.get("id"))
+
+
+def _networks(meta: Mapping[str, str]) -> dict[str, Any]:
+    """As rank 0 told; where they are spread over ranks, what members told is added."""
+    found: dict[str, Any] = json.loads(meta.get("networks", "{}"))
+    first = f"networks:{meta.get('segment', '')}."
+    for name, told in meta.items():
+        for network, part in json.loads(told).items() if name.startswith(first) else ():
+            if network in found:
+                for count in ("parameters", "tensors"):
+                    found[network][count] += part[count]
+    return found
 
 
 def _drops(meta: dict[str, str], rows: dict[str, str]) -> dict[str, int]:

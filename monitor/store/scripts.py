@@ -41,14 +41,29 @@ redis.call('HDEL', KEYS[2], ARGV[3])
 return 1
 """
 
-#: Store a job's block, append its events, mark it as done.
-#: KEYS 3 segments, 4 rows, 5 metrics, 6 problems, 7 events, 8 shard events, 9 dead letters,
-#:   10 parts to delete, 11 grids, 12 modes, 13… columns
-#: ARGV 4 JSON, 5 image grid, 6 mode histogram, 7… column bytes
-#: Returns 'done', 'unclaimed' or 'deleted' (the run).
-FINISH = f"""{_CLAIM}{_DONE}
-if not claimed() then return 'unclaimed' end
-if is_done() then return 'done' end
+# Keep parts of points whose network is spread over ranks. Behind the `at` first KEYS: 1 waiting
+# points, 2 waiting rows, then the held parts and the settled calls of each part. A point waits from
+# the arrival of shard 0, which alone knows its row; parts without it are kept for `unplaced_s`.
+_KEEP_PARTS = """
+local function keep_parts(parts, at, wait_s, unplaced_s)
+  local clock = redis.call('TIME')
+  local now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
+  for i, part in ipairs(parts) do
+    if redis.call('GETBIT', KEYS[at + 2 * i + 2], part.bit) == 0 then
+      redis.call('HSET', KEYS[at + 2 * i + 1], part.index, part.data)
+      if part.index == 0 then
+        redis.call('ZADD', KEYS[at + 1], 'LT', now + wait_s, part.point)
+        redis.call('ZADD', KEYS[at + 2], part.row, part.point)
+      else
+        redis.call('ZADD', KEYS[at + 1], 'NX', now + unplaced_s, part.point)
+      end
+    end
+  end
+end
+"""
+
+# Store a block and append its events; KEYS and ARGV as in FINISH.
+_STORE = """
 local job = cjson.decode(ARGV[4])
 if redis.call('HEXISTS', KEYS[3], job.segment) == 0 then return 'deleted' end
 local function number(field)
@@ -90,8 +105,8 @@ for _, metric in ipairs(job.metrics) do
 end
 for _, problem in ipairs(job.problems) do
   local old = redis.call('HGET', KEYS[6], problem.key)
-  local all = old and cjson.decode(old) or {{metric = problem.metric, status = problem.status,
-    count = 0, first_step = problem.first_step}}
+  local all = old and cjson.decode(old) or {metric = problem.metric, status = problem.status,
+    count = 0, first_step = problem.first_step}
   all.count = all.count + problem.count
   all.last_step = problem.last_step
   all.reason = problem.reason
@@ -111,8 +126,75 @@ if job.dead ~= '' then
   redis.call('XADD', KEYS[9], 'MAXLEN', '~', job.most_dead, '*', 'run', job.run, 'job', ARGV[3],
     'error', job.dead)
 end
+"""
+
+#: Store a job's block, append its events, keep its parts of points, mark it as done.
+#: KEYS 3 segments, 4 rows, 5 metrics, 6 problems, 7 events, 8 shard events, 9 dead letters,
+#:   10 parts to delete, 11 grids, 12 modes, 13… columns, then as _KEEP_PARTS says
+#: ARGV 4 JSON, 5 image grid, 6 mode histogram, 7… column bytes
+#: Returns 'done', 'unclaimed' or 'deleted' (the run).
+FINISH = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}
+if not claimed() then return 'unclaimed' end
+if is_done() then return 'done' end
+{_STORE}
+keep_parts(job.parts, 12 + #job.offsets, job.wait_s, job.unplaced_s)
 mark_done()
 return 'done'
+"""
+
+#: Keep what a member (a rank other than 0) brought, and mark its job as done: it has no rows.
+#: KEYS 3 segments, 4 rows, 5 dead letters, then as _KEEP_PARTS says · ARGV 4 JSON
+#: Returns 'done', 'unclaimed' or 'deleted' (the run).
+KEEP_SHARDS = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}
+if not claimed() then return 'unclaimed' end
+if is_done() then return 'done' end
+local job = cjson.decode(ARGV[4])
+if redis.call('HEXISTS', KEYS[3], job.owner) == 0 then return 'deleted' end
+keep_parts(job.parts, 5, job.wait_s, job.unplaced_s)
+for field, by in pairs(job.counts) do redis.call('HINCRBY', KEYS[4], field, by) end
+local rows = tonumber(redis.call('HGET', KEYS[4], job.member .. ':weights') or '0')
+redis.call('HSET', KEYS[4], job.member .. ':weights', math.max(rows, job.rows))
+if job.dead ~= '' then
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', job.most_dead, '*', 'run', job.run, 'job', ARGV[3],
+    'error', job.dead)
+end
+mark_done()
+return 'done'
+"""
+
+#: Store points whose parts are all there or have waited long enough, once whoever does it.
+#: KEYS 1 waiting points, 2 waiting rows, 3… as in FINISH, then held parts and settled calls of each
+#: ARGV 1 JSON of the points, 2 and 3 unused, 4… as in FINISH
+#: Returns 'done', 'settled' (one of them was, by another worker) or 'deleted' (the run).
+SETTLE = f"""
+local points = cjson.decode(ARGV[1])
+for _, point in ipairs(points) do
+  if not redis.call('ZSCORE', KEYS[1], point.point) then return 'settled' end
+end
+{_STORE}
+local at = 12 + #job.offsets
+for i, point in ipairs(points) do
+  redis.call('ZREM', KEYS[1], point.point)
+  redis.call('ZREM', KEYS[2], point.point)
+  redis.call('DEL', KEYS[at + 2 * i - 1])
+  redis.call('SETBIT', KEYS[at + 2 * i], point.bit, 1)
+end
+return 'done'
+"""
+
+#: Forget parts of points that have no row, since shard 0 never came or the run is gone.
+#: KEYS 1 waiting points, 2 segments, 3 rows, 4… held parts · ARGV points, as many
+FORGET = """
+local there = redis.call('EXISTS', KEYS[2]) == 1
+for i, point in ipairs(ARGV) do
+  local placed = there and redis.call('HEXISTS', KEYS[3 + i], 0) == 1
+  if not placed and redis.call('ZREM', KEYS[1], point) == 1 then
+    if there then
+      redis.call('HINCRBY', KEYS[3], 'worker_lost_parts', redis.call('HLEN', KEYS[3 + i]))
+    end
+    redis.call('DEL', KEYS[3 + i])
+  end
+end
 """
 
 #: Keep a partial result of a sample batch; whoever brings the last missing one gets them all and

@@ -60,6 +60,13 @@ def parse_segments(known: Mapping[str, str], stored: Mapping[str, str]) -> list[
     return sorted(found, key=lambda segment: segment.ordinal)
 
 
+def ordinal_of(store: Store, run: str, segment: str) -> int:
+    """Number of a segment in its run; 0 if the run is gone."""
+    with reachable(store.redis_url):
+        about = store.data.hget(keys.segments(run), segment)
+    return int(json.loads(about)["ordinal"]) if isinstance(about, bytes) else 0
+
+
 def plain(answer: Any) -> dict[str, str]:
     """A hash as text."""
     return {text(name): text(value) for name, value in answer.items()}

@@ -11,6 +11,7 @@ from monitor.store.blocks import Kind
 from monitor.store.connection import Store
 from monitor.store.rows import MetricColumns, RowTable, read_rows
 from monitor.store.segments import Segment
+from monitor.store.weight_parts import first_waiting_row
 from monitor.types import STATUSES
 
 #: Rows read at once.
@@ -94,7 +95,10 @@ class KindReader:
         end = segment.rows[self.kind]
         span = range(self._row, min(end, self._row + PAGE_ROWS))
         table = read_rows(store, (run, segment.id, self.kind), span, metrics)
-        self._limit = self._first_gap(table, span, end, now_s)
+        # A row whose network is spread over ranks comes before its points do.
+        waiting = first_waiting_row(store, run, segment.id) if self.kind == "weights" else None
+        settled = span.stop if waiting is None else max(span.start, min(waiting, span.stop))
+        self._limit = min(self._first_gap(table, span, end, now_s), settled)
         self.waiting = self._limit < span.stop
         # At the end of a segment, the next look may find a newer one.
         self.more = not self.waiting and (span.stop < end or segment is not segments[-1])

@@ -13,7 +13,8 @@ def weights_block(run: str, segment: str, frame: WeightsFrame) -> Block:
     """Every point that a weights frame gives: S of networks and tensors, scalars, failures."""
     block = Block(run, segment, "weights", frame.rows)
     for network in frame.networks:
-        _add_angles(block, network)
+        if network.shard is None:
+            _add_angles(block, network)
     for name, values in frame.scalars.items():
         for row, value in values:
             block.add(name, _scalar(row, value))
@@ -31,7 +32,7 @@ def _scalar(row: int, value: float) -> Cell:
 def _add_angles(block: Block, network: NetworkBlock) -> None:
     tensor_cells: list[list[Cell]] = [[] for _ in network.tensors]
     for first, second, row, kind, lag in network.pairs.tolist():
-        terms = _terms(network, first, second)
+        terms = pair_terms(network, first, second)
         cell = _angle_cell(network, terms, row, abs(lag))
         if kind == EPOCH_PAIR:
             block.add(f"S.{network.name}@epoch", cell)
@@ -45,7 +46,8 @@ def _add_angles(block: Block, network: NetworkBlock) -> None:
             block.add(f"S.{network.name}/{tensor.name}", cell)
 
 
-def _terms(network: NetworkBlock, first: int, second: int) -> list[AngleTerms]:
+def pair_terms(network: NetworkBlock, first: int, second: int) -> list[AngleTerms]:
+    """Terms of each tensor between two snapshots."""
     before, after = network.snapshots[first], network.snapshots[second]
     return [angle_terms(before[tensor.span], after[tensor.span]) for tensor in network.tensors]
 
@@ -56,20 +58,26 @@ def _angle_cell(network: NetworkBlock, terms: Sequence[AngleTerms], row: int, la
         return Cell(row, None, n=lag, status="nonfinite", reason=_nonfinite(network, terms))
     stderr = None
     if network.sketched:
-        buckets = [
-            None if tensor.exact else tensor.span.stop - tensor.span.start
-            for tensor in network.tensors
-        ]
-        stderr = sketch_stderr(terms, buckets)
+        stderr = sketch_stderr(terms, buckets_of(network))
     return Cell(row, total.angle(), stderr, lag)
 
 
+def buckets_of(network: NetworkBlock) -> list[int | None]:
+    """Buckets of each tensor's sketch, None where it is exact."""
+    return [None if t.exact else t.span.stop - t.span.start for t in network.tensors]
+
+
 def _nonfinite(network: NetworkBlock, terms: Sequence[AngleTerms]) -> str:
+    return broken(network, terms) or f"all weights of {network.name} are zero"
+
+
+def broken(network: NetworkBlock, terms: Sequence[AngleTerms]) -> str:
+    """Which tensors hold NaN or Inf, "" if none does."""
     bad = [t.name for t, one in zip(network.tensors, terms, strict=True) if _is_broken(one)]
-    if bad:
-        more = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
-        return f"NaN or Inf in the weights of {network.name}: {bad[0]}{more}"
-    return f"all weights of {network.name} are zero"
+    if not bad:
+        return ""
+    more = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
+    return f"NaN or Inf in the weights of {network.name}: {bad[0]}{more}"
 
 
 def _is_broken(terms: AngleTerms) -> bool:

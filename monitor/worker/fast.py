@@ -1,14 +1,19 @@
 """The fast lane: S from snapshots, scalars as sent. Needs no torch."""
 
+import time
 from typing import Any
 
 from monitor.store.blocks import Kind
 from monitor.store.jobs import Job, JobQueue
 from monitor.worker.angles import weights_block
 from monitor.worker.frames import weights_frame
+from monitor.worker.shards import parts_of, settle
 from trainer_hooks.errors import WireError
-from trainer_hooks.keys import Lane
+from trainer_hooks.keys import SHARDS, Lane
 from trainer_hooks.wire import Frame
+
+#: Points that wait for parts are looked at this often, seconds: far less than they wait.
+SWEEP_S = 2.0
 
 
 class FastLane:
@@ -16,6 +21,8 @@ class FastLane:
 
     lane: Lane = "fast"
     kind: Kind = "weights"
+
+    _next_sweep_s = 0.0
 
     def wanted(self, queue: JobQueue, job: Job) -> bool:
         """Always: the fast lane skips nothing."""
@@ -26,7 +33,21 @@ class FastLane:
         content = weights_frame(frame)
         if content.rows.seq.max() != job.row:
             raise WireError(f"the frame ends at row {content.rows.seq.max()}, its job at {job.row}")
-        queue.finish(job, weights_block(job.run, job.segment, content))
+        parts = parts_of(job, content)
+        if job.member:
+            queue.keep_shards(job, parts)
+        else:
+            queue.finish(job, weights_block(job.run, job.segment, content), parts=parts)
+        # Whoever dies here leaves it to the sweep.
+        settle(queue.parts, queue.parts.complete(parts))
+
+    def tend(self, queue: JobQueue) -> None:
+        """Fail the points whose missing parts were waited for long enough."""
+        if time.monotonic() < self._next_sweep_s:
+            return
+        self._next_sweep_s = time.monotonic() + min(SWEEP_S, queue.parts.wait_s)
+        for shard in range(SHARDS):
+            settle(queue.parts, queue.parts.overdue(shard), overdue=True)
 
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """S of every network that the run pushes."""

@@ -11,7 +11,7 @@ from monitor.worker import checks
 from trainer_hooks.errors import BadNameError, WireError
 from trainer_hooks.keys import check_network, is_own_metric
 from trainer_hooks.wire import EPOCH_PAIR as EPOCH_PAIR
-from trainer_hooks.wire import PAIR_COLUMNS, Frame
+from trainer_hooks.wire import MOST_SHARDS, PAIR_COLUMNS, Frame
 from trainer_hooks.wire import STEP_PAIR as STEP_PAIR
 
 #: What a malformed header or a missing tensor makes Python raise.
@@ -30,6 +30,19 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of a network that is spread over ranks: `index` of `count`.
+
+    Attributes:
+        calls: (P,) int64, number of the call that pushed the later snapshot of each pair.
+    """
+
+    index: int
+    count: int
+    calls: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkBlock:
     """Snapshots of one network.
 
@@ -39,6 +52,7 @@ class NetworkBlock:
         tensors: in the order of the numbers.
         snapshots: (S, width) float32.
         pairs: (P, 5) int64, see PAIR_COLUMNS.
+        shard: None if the network is here as a whole.
     """
 
     name: str
@@ -46,6 +60,7 @@ class NetworkBlock:
     tensors: tuple[Tensor, ...]
     snapshots: NDArray[np.float32]
     pairs: NDArray[np.int64]
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +184,20 @@ def _network(frame: Frame, entry: dict[str, Any], rows: int) -> NetworkBlock:
     if snapshots.dtype != np.float32 or snapshots.ndim != 2 or snapshots.shape[1] != width:
         raise WireError(f"snapshots of {name!r} are {snapshots.shape}, expected (S, {width})")
     _check_pairs(name, pairs, len(snapshots), rows)
-    return NetworkBlock(name, form == "sketch", tensors, snapshots, pairs)
+    shard = _shard(entry, frame.tensors[f"{place}.calls"], pairs) if "shard" in entry else None
+    return NetworkBlock(name, form == "sketch", tensors, snapshots, pairs, shard)
+
+
+def _shard(entry: dict[str, Any], calls: NDArray[Any], pairs: NDArray[np.int64]) -> Shard:
+    index, count = entry["shard"]
+    if checks.whole(index) >= checks.whole(count) or count > MOST_SHARDS:
+        raise WireError(f"shard {index} of {count} is none of at most {MOST_SHARDS}")
+    if calls.dtype != np.int64 or calls.shape != pairs.shape[:1]:
+        raise WireError(f"calls are {calls.dtype} {calls.shape}, expected one a pair")
+    points = set(zip(calls.tolist(), pairs[:, 3].tolist(), strict=True))
+    if len(points) < len(calls) or not all(0 <= call < MOST_ROWS for call, _ in points):
+        raise WireError(f"calls are not whole, 0 to {MOST_ROWS}, each once for a kind of pair")
+    return Shard(index, count, calls)
 
 
 def _check_pairs(name: str, pairs: NDArray[Any], snapshots: int, rows: int) -> None:

@@ -21,6 +21,7 @@ from monitor.store.jobs import (
     Job,
     JobQueue,
 )
+from monitor.store.weight_parts import WAIT_S
 from trainer_hooks.errors import WireError, message_of
 from trainer_hooks.keys import Lane
 from trainer_hooks.wire import Frame, decode
@@ -53,6 +54,9 @@ class Handler(Protocol):
             WireError: the frame's content is malformed.
         """
 
+    def tend(self, queue: JobQueue) -> None:
+        """Between two jobs: what only time brings about."""
+
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """Metrics that have no value when the job is lost."""
 
@@ -67,15 +71,23 @@ class Worker:
         store: both Redis servers.
         handler: what is done with jobs.
         claim_timeout_ms: age at which a dead worker's job is taken over.
+        part_wait_s: for the missing shards of a point, see `monitor.store.weight_parts`.
     """
 
     def __init__(
-        self, store: Store, handler: Handler, *, claim_timeout_ms: int = CLAIM_TIMEOUT_MS
+        self,
+        store: Store,
+        handler: Handler,
+        *,
+        claim_timeout_ms: int = CLAIM_TIMEOUT_MS,
+        part_wait_s: float = WAIT_S,
     ) -> None:
         self.id = f"{workers.name_of(os.getpid())}{uuid.uuid4().hex[:6]}:{handler.lane}"
         self._store = store
         self._handler = handler
-        self._queue = JobQueue(store, self.id, claim_timeout_ms=claim_timeout_ms)
+        self._queue = JobQueue(
+            store, self.id, claim_timeout_ms=claim_timeout_ms, part_wait_s=part_wait_s
+        )
         self._stopping = threading.Event()
         self._current: Job | None = None
         self._done = 0
@@ -100,6 +112,7 @@ class Worker:
 
     def step(self, wait_ms: int = WAIT_MS) -> bool:
         """Work on one job if one comes within `wait_ms`; whether there was one."""
+        self._handler.tend(self._queue)
         job = self._queue.next(self._handler.lane, wait_ms)
         if job is None:
             return False
@@ -184,7 +197,12 @@ class Worker:
         self._fail(job, reason, dead=reason)
 
     def _fail(self, job: Job, reason: str, *, dead: str = "") -> None:
+        lost = {"worker_lost_frames": 1}
+        if job.member:
+            # Its points belong to rank 0's rows, and fail there for want of their parts.
+            self._queue.keep_shards(job, (), counts=lost, dead=dead)
+            return
         block = Block(job.run, job.segment, self._handler.kind, job.last_row())
         for metric in self._handler.metrics(self._queue, job):
             block.add(metric, Cell(0, None, status="failed", reason=reason))
-        self._queue.finish(job, block, counts={"worker_lost_frames": 1}, dead=dead)
+        self._queue.finish(job, block, counts=lost, dead=dead)

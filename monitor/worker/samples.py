@@ -58,6 +58,9 @@ class SamplesLane:
         provenance = self._evaluators.provenance() if modes else None
         queue.finish(job, block, artifacts=Artifacts(bytes.fromhex(batch.grid), modes, provenance))
 
+    def tend(self, queue: JobQueue) -> None:
+        """Nothing: batches wait for nobody."""
+
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """Both metrics of a sample batch."""
         return ["Q", "D"]

@@ -57,6 +57,34 @@ def golden_frames() -> dict[str, Frame]:
             "scalar.1.value": np.array([0.5]),
         },
     )
+    shard = Frame(
+        "weights",
+        {
+            "run": "faces",
+            "segment": "0123456789ab.1",
+            "networks": [
+                {
+                    "name": "G",
+                    "index": 0,
+                    "form": "full",
+                    "seed": 0,
+                    "tensors": [["w", 2, 2]],
+                    "shard": [1, 4],
+                }
+            ],
+            "scalars": [],
+            "failures": [],
+        },
+        {
+            "row.seq": np.array([0, 1], np.int64),
+            "row.step": np.array([700, 800], np.int64),
+            "row.epoch": np.array([1.0, 2.0]),
+            "row.time": np.array([1795300000.25, 1795300001.5]),
+            "network.0.snapshots": np.array([[0.5, -1.25], [0.5, -1.0]], np.float32),
+            "network.0.pairs": np.array([[0, 1, 1, 0, 100]], np.int64),
+            "network.0.calls": np.array([8], np.int64),
+        },
+    )
     header = {"run": "faces", "segment": "0123456789ab", "step": 600, "time": 1795300000.25}
     images = Frame(
         "samples",
@@ -86,7 +114,7 @@ def golden_frames() -> dict[str, Frame]:
         },
         {"samples": np.zeros((0, 1, 1, 1), np.uint8)},
     )
-    return {"weights": weights, "samples": images, "samples-end": end}
+    return {"weights": weights, "weights-shard": shard, "samples": images, "samples-end": end}
 
 
 def path_of(name: str) -> Path:

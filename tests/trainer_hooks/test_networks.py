@@ -111,22 +111,20 @@ def test_strict_raises(queue: PushQueue) -> None:
 
 
 def test_networks_come_both_ways() -> None:
-    assert gathered({"G 1": W}, {"D": W}, None) == ({"G 1": W, "D": W}, {})
-    assert gathered(None, {"D": W}, (0, 1)) == ({"D": W}, {})
+    assert gathered({"G 1": W}, {"D": W}) == ({"G 1": W, "D": W}, {})
+    assert gathered(None, {"D": W}) == ({"D": W}, {})
 
 
 def test_network_given_twice_is_a_problem_of_its_own() -> None:
-    named, problems = gathered({"G": W}, {"G": W, "D": W}, None)
+    named, problems = gathered({"G": W}, {"G": W, "D": W})
     assert list(named) == ["G", "D"]
     assert problems == {"G": "network 'G' is given twice in one push"}
 
 
-@pytest.mark.parametrize("shard", [(0, 2), (1, 2), [3, 4], "ab"])
-def test_shards_are_not_supported_yet(shard: Any) -> None:
-    _, problems = gathered(None, {"G": W}, shard)
-    assert "not supported yet" in problems["G"]
+def test_problem_of_the_call_is_that_of_each_network() -> None:
+    assert gathered({"G": W}, {"D": W}, "bad shard")[1] == {"G": "bad shard", "D": "bad shard"}
 
 
 def test_network_without_a_name_is_explained() -> None:
     with pytest.raises(NetworkError, match=r"not a Linear; .*push_weights\(step, G=netG\)"):
-        gathered(nn.Linear(2, 2), {}, None)
+        gathered(nn.Linear(2, 2), {})

@@ -92,13 +92,17 @@ def test_rank_that_is_told_after_start_registers_nothing(
 def test_shards_are_pushed_from_every_rank(
     start: Start, mail: Mail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    first = start("demo", redis_url=mail.redis_url)
     monkeypatch.setenv("RANK", "1")
-    run = start("demo", redis_url=mail.redis_url)
+    second = start("demo", redis_url=mail.redis_url)
     for step in range(2):
-        run.push_weights(step, G=W, shard=(1, 2))
-        run.push_weights(step, G=W, scalars={"loss": 1.0})
-    run.finish()
+        first.push_weights(step, G=W, shard=(0, 2))
+        second.push_weights(step, G=W, shard=(1, 2))
+        second.push_weights(step, G=W, scalars={"loss": 1.0})
+    first.finish()
+    second.finish()
     assert run_ids(mail.store) == ["demo"]
+    assert mail.pairs("demo", "G") == [(1, 0, 1)] * 2
     assert mail.scalars("demo") == {}
 
 

@@ -235,14 +235,14 @@ def test_bad_network_becomes_a_failed_point_and_the_rest_arrives(start: Start, m
     for step in range(3):
         push_weights(step, {"D": G}, G=G, E={}, D=G, scalars={"loss": 1.0, "bad": "x"})
     push_weights(3, nn.Linear(2, 2), scalars={"loss": 2.0})  # type: ignore[arg-type]
-    push_weights(4, G=G, shard=(0, 2), scalars={"loss": 3.0})
+    push_weights(4, G=G, shard=(2, 2), scalars={"loss": 3.0})
     run.finish()
     assert len(mail.pairs("demo", "G")) == 2
     assert [value for _, value in mail.scalars("demo")["loss"]] == [1.0, 1.0, 1.0, 2.0, 3.0]
     failures = mail.failures("demo")
     assert sorted(failures) == ["S.D", "S.E", "S.G"]
     assert "given twice" in failures["S.D"][0][1]
-    assert "shards are not supported yet" in failures["S.G"][0][1]
+    assert "shard=(2, 2): expected (i, n)" in failures["S.G"][0][1]
     assert run.dropped == {"bad_network": 8, "bad_scalar": 3}
     assert read_run(mail.store, "demo").drops == run.dropped
 

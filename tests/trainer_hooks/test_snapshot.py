@@ -182,13 +182,26 @@ def test_tensor_names_may_hold_anything_else(name: str) -> None:
     assert taken({name: torch.zeros(2)})[0].tensors == ((name, 2, 2),)
 
 
-def test_part_of_a_network_is_refused() -> None:
-    sharded = type("DTensor", (torch.Tensor,), {})(3)
-    with pytest.raises(NetworkError, match="is a DTensor, of which this rank holds only a part"):
-        taken({"w": sharded})
-    wrapped = type("FullyShardedDataParallel", (nn.Linear,), {})(2, 2)
-    with pytest.raises(NetworkError, match="FullyShardedDataParallel"):
-        taken(nn.Sequential(wrapped))
+@pytest.mark.parametrize(
+    ("kind", "local"),
+    [
+        ("DTensor", "p.to_local()"),
+        ("FSDPModule", "p.to_local()"),
+        ("FullyShardedDataParallel", "p"),
+    ],
+)
+def test_part_of_a_network_is_refused_and_the_way_to_push_it_told(kind: str, local: str) -> None:
+    if kind == "DTensor":
+        network: object = {"w": type(kind, (torch.Tensor,), {})(3)}
+    else:
+        network = nn.Sequential(type(kind, (nn.Linear,), {})(2, 2))
+    with pytest.raises(NetworkError) as caught:
+        taken(network)
+    assert str(caught.value) == (
+        f"network 'G' is a {kind}, of which this rank holds only a part; push the parts from every "
+        f"rank: push_weights(step, {{'G': {{name: {local} for name, p in "
+        "net.named_parameters()}}, shard=(rank, number of ranks))"
+    )
 
 
 def test_parameters_without_a_shape_yet_raise_and_stay() -> None:

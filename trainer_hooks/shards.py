@@ -1,0 +1,109 @@
+"""Shards: what this process is to a training whose networks are spread over ranks."""
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+from trainer_hooks.errors import NetworkError, message_of
+from trainer_hooks.ranks import Rank
+from trainer_hooks.wire import MOST_SHARDS
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Part `index` of `count` of every network that a process pushes with it."""
+
+    index: int
+    count: int
+
+    @property
+    def of_member(self) -> bool:
+        """Whether rank 0, another process, has the rows."""
+        return self.index > 0
+
+    def __str__(self) -> str:
+        return f"({self.index}, {self.count})"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A call that does something: the shard it pushes, or what is wrong with it."""
+
+    shard: Shard | None
+    problem: str = ""
+
+
+class Role:
+    """The whole training, its rank 0, or a member: another rank, which brings parts of networks.
+
+    Args:
+        rank: of this process, as launchers tell it.
+
+    Attributes:
+        decided: whether a call has told.
+        shard: of this process; None while it pushes whole networks.
+    """
+
+    def __init__(self, rank: Rank) -> None:
+        self._rank = rank
+        self.decided = False
+        self.shard: Shard | None = None
+
+    @property
+    def member(self) -> bool:
+        """Whether rank 0 has the rows, scalars, epochs and samples."""
+        return self.shard is not None and self.shard.of_member
+
+    def admit(self, given: Any = None) -> Admission | None:
+        """What a call with `shard=given` does; None: nothing, since rank 0 speaks for all."""
+        try:
+            shard, problem = checked_shard(given), ""
+        except NetworkError as error:
+            shard, problem = None, message_of(error)
+        elsewhere = self.member or self._rank.number != 0
+        if shard is None and not problem and elsewhere:
+            return None
+        if not self.decided:
+            if problem and (elsewhere or _is_above_zero(given)):
+                # Another rank, it seems: it must not begin a run of its own.
+                return Admission(None, problem)
+            self.decided, self.shard = True, shard
+        elif shard is not None and shard != self.shard:
+            problem = self._conflict(shard)
+            self.shard = self.shard if problem else shard
+        return Admission(None if problem else shard, problem)
+
+    def _conflict(self, shard: Shard) -> str:
+        """Why the process cannot become `shard` now, "" if it can."""
+        if self.shard is not None:
+            return f"shard={shard} after shard={self.shard}: a process keeps its part of the whole"
+        if shard.of_member:
+            return f"shard={shard} after this process began a run by a push of whole networks"
+        return ""
+
+
+def checked_shard(given: Any) -> Shard | None:
+    """The shard that `shard=given` means; None for a network that is here as a whole.
+
+    Raises:
+        NetworkError: it is no (i, n) with 0 ≤ i < n ≤ MOST_SHARDS.
+    """
+    if given is None:
+        return None
+    try:
+        index, count = map(operator.index, given)
+    except (TypeError, ValueError):
+        index = count = -1
+    if not 0 <= index < count <= MOST_SHARDS:
+        raise NetworkError(
+            f"shard={given!r}: expected (i, n), this rank's part and how many there are, "
+            f"0 ≤ i < n ≤ {MOST_SHARDS}"
+        )
+    return Shard(index, count) if count > 1 else None
+
+
+def _is_above_zero(given: Any) -> bool:
+    try:
+        return operator.index(given[0]) > 0
+    except (TypeError, IndexError, KeyError):
+        return False
