@@ -6,6 +6,7 @@ sketch(W') − sketch(W) = sketch(W' − W): the small difference between two it
 relative accuracy, and sketches of shards add up. Tensors with n ≤ k are stored exactly.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 BUCKETS = 65536
 #: Fewest buckets of a tensor that is not stored exactly, so that hundreds of tensors keep an angle.
 MIN_BUCKETS = 64
-#: Length of the table of signs, 16 MiB at most however large the network is. It is prime, so that
-#: all weights of one bucket meet signs of their own: two alike lie SIGNS · k weights apart.
-SIGNS = 16_777_259
+#: Signs before they repeat, half a MiB however large the network is. It is prime, so that all
+#: weights of one bucket meet signs of their own: two alike lie SIGNS · k weights apart.
+SIGNS = 524_287
 #: Weights multiplied at once on the CPU: 256 KiB of float32 stay in the second-level cache.
 BLOCK_WEIGHTS = 65536
-#: Likewise on a device, where every block costs three launches: 64 MiB of float32. Less than SIGNS.
-DEVICE_BLOCK_WEIGHTS = 16 * 2**20
+#: On a device every block costs three launches, and 4 bytes a weight, 8 where weights are halves: a
+#: twelfth of the network, 0.3 or 0.7 bytes a parameter.
+DEVICE_BLOCK_SHARE = 1 / 12
 
 
 def allocate(sizes: Sequence[int], budget: int = BUCKETS) -> tuple[int, ...]:
@@ -56,73 +58,68 @@ class Projection:
         self.sizes = tuple(sizes)
         self.widths = allocate(sizes)
         self._starts = [sum(self.sizes[:index]) for index in range(len(self.sizes))]
+        self._block = max(int(sum(self.sizes) * DEVICE_BLOCK_SHARE), BLOCK_WEIGHTS)
         self._tables: dict[str, Any] = {}
 
     def project(self, tensors: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """(sum k,) float32 sketch of flat NumPy arrays, in the order of `sizes`."""
-        signs = _Signs(self._table(), np.concatenate)
-        pieces = []
-        for tensor, start, width in zip(tensors, self._starts, self.widths, strict=True):
-            flat = tensor.astype(np.float32, copy=False)
-            if flat.size != width:
-                sums = np.zeros(width, np.float32)
-                flat = _signed_sums(flat, signs, start, sums, BLOCK_WEIGHTS)
-            pieces.append(flat)
-        return np.concatenate(pieces)
+        signs = self._signs("numpy", lambda table: table)
+        return np.concatenate(
+            [
+                _signed_sums(tensor, signs, start, width, BLOCK_WEIGHTS, _float_array)
+                for tensor, start, width in zip(tensors, self._starts, self.widths, strict=True)
+            ]
+        )
 
     def project_torch(self, tensors: Sequence[Any], torch: Any) -> Any:
         """(sum k,) float32 sketch of flat tensors, computed on their device and stream."""
         if all(tensor.device.type == "cpu" for tensor in tensors):
             return torch.from_numpy(self.project([tensor.float().numpy() for tensor in tensors]))
+        return self._project_on_device(tensors, torch)
+
+    def _project_on_device(self, tensors: Sequence[Any], torch: Any) -> Any:
         pieces = []
         for tensor, start, width in zip(tensors, self._starts, self.widths, strict=True):
-            flat = tensor.float()
-            if flat.numel() != width:
-                signs = _Signs(self._device_table(flat.device, torch), torch.cat)
-                sums = torch.zeros(width, dtype=torch.float32, device=flat.device)
-                flat = _signed_sums(flat, signs, start, sums, DEVICE_BLOCK_WEIGHTS)
-            pieces.append(flat)
+            signs = self._signs(
+                str(tensor.device), functools.partial(torch.tensor, device=tensor.device)
+            )
+            pieces.append(
+                _signed_sums(tensor, signs, start, width, self._block, torch.Tensor.float)
+            )
         return torch.cat([piece.to(pieces[0].device) for piece in pieces])
 
-    def _table(self) -> NDArray[np.int8]:
-        if "numpy" not in self._tables:
+    def _signs(self, place: str, bring: Callable[[Any], Any]) -> Any:
+        """(SIGNS + n,) int8 signs; the last n are the first again, for blocks that go round."""
+        if place not in self._tables:
             generator = np.random.Generator(np.random.PCG64(self.seed))
-            length = min(sum(self.sizes), SIGNS)
-            self._tables["numpy"] = generator.integers(0, 2, length, dtype=np.int8) * 2 - 1
-        table: NDArray[np.int8] = self._tables["numpy"]
-        return table
-
-    def _device_table(self, device: Any, torch: Any) -> Any:
-        if str(device) not in self._tables:
-            self._tables[str(device)] = torch.from_numpy(self._table()).to(device)
-        return self._tables[str(device)]
+            once = generator.integers(0, 2, SIGNS, dtype=np.int8) * 2 - 1
+            again = min(max(self._block, *self.widths), SIGNS)
+            self._tables[place] = bring(np.concatenate([once, once[:again]]))
+        return self._tables[place]
 
 
-class _Signs:
-    """Signs of a network's weights by their place in it: a table that repeats."""
-
-    def __init__(self, table: Any, join: Callable[[list[Any]], Any]) -> None:
-        self._table = table
-        self._join = join
-
-    def of(self, first: int, count: int) -> Any:
-        """(count,) int8 signs of weights first … first + count − 1."""
-        length = len(self._table)
-        first %= length
-        if first + count <= length:
-            return self._table[first : first + count]
-        return self._join([self._table[first:], self._table[: first + count - length]])
+def _float_array(values: NDArray[Any]) -> NDArray[np.float32]:
+    return values.astype(np.float32, copy=False)
 
 
-def _signed_sums(weights: Any, signs: _Signs, start: int, sums: Any, block: int) -> Any:
-    """Add the signed weights to their buckets, a block of whole rows of buckets at a time."""
-    width = len(sums)
+def _signed_sums(
+    weights: Any, signs: Any, start: int, width: int, block: int, as_float: Callable[[Any], Any]
+) -> Any:
+    """Signed weights summed into their buckets, a block of whole rows of buckets at a time."""
+    if len(weights) == width:
+        return as_float(weights)
     whole = len(weights) // width * width
-    step = max(1, block // width) * width
+    step = max(1, min(block, SIGNS) // width) * width
+    sums: Any = None
     for first in range(0, whole, step):
         part = weights[first : min(first + step, whole)]
-        sums += (part * signs.of(start + first, len(part))).reshape(-1, width).sum(0)
-    rest = len(weights) - whole
-    if rest:
-        sums[:rest] += weights[whole:] * signs.of(start + whole, rest)
+        folded = _signed(as_float(part), signs, start + first).reshape(-1, width).sum(0)
+        sums = folded if sums is None else sums.__iadd__(folded)
+    rest = as_float(weights[whole:])
+    if len(rest):
+        sums[: len(rest)] += _signed(rest, signs, start + whole)
     return sums
+
+
+def _signed(part: Any, signs: Any, start: int) -> Any:
+    return part * signs[start % SIGNS : start % SIGNS + len(part)]

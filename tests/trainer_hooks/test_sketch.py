@@ -2,7 +2,10 @@
 
 import functools
 import tracemalloc
+import weakref
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import trainer_hooks.sketch
 from monitor.demo.networks import Discriminator, Generator
@@ -146,17 +150,52 @@ def test_torch_gives_what_numpy_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = Projection(sizes).project(x)
     tensors = [torch.from_numpy(w) for w in x]
     assert np.array_equal(Projection(sizes).project_torch(tensors, torch).numpy(), expected)
-    # As on a device: the same sums by torch.
-    projection = Projection(sizes)
-    pieces = []
-    for tensor, start, width in zip(tensors, projection._starts, projection.widths, strict=True):
-        signs = trainer_hooks.sketch._Signs(torch.from_numpy(projection._table()), torch.cat)
-        sums = torch.zeros(width)
-        exact = tensor.numel() == width
-        pieces.append(
-            tensor if exact else trainer_hooks.sketch._signed_sums(tensor, signs, start, sums, 9999)
-        )
-    np.testing.assert_allclose(torch.cat(pieces).numpy(), expected, atol=1e-5)
+    # As on a device: the same sums by torch, in larger blocks, whatever the dtype.
+    on_device = Projection(sizes)._project_on_device(tensors, torch)
+    np.testing.assert_allclose(on_device.numpy(), expected, atol=1e-5)
+    halves = [tensor.bfloat16() for tensor in tensors]
+    of_halves = Projection(sizes).project([half.float().numpy() for half in halves])
+    on_device = Projection(sizes)._project_on_device(halves, torch)
+    assert on_device.dtype == torch.float32
+    np.testing.assert_allclose(on_device.numpy(), of_halves, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("size", [2_800_000, 3_600_007, 20_000_000])
+def test_memory_on_a_device_is_bounded(size: int, dtype: torch.dtype) -> None:
+    # Issue 3, point 1: at most 1.3 bytes a parameter, from networks of the paper's size on.
+    shapes = [size // 2, size // 4, size - size // 2 - size // 4]
+    projection = Projection(shapes)
+    tensors = [torch.ones(n, dtype=dtype) for n in shapes]
+    projection._project_on_device(tensors, torch)  # The table of signs is made on the host once.
+    (table,) = projection._tables.values()
+    with Living() as living:
+        projection._project_on_device(tensors, torch)
+    assert table.nbytes + living.peak_bytes <= 1.3 * size
+
+
+class Living(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of what torch makes, while it lives."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._holders: Counter[tuple[int, int]] = Counter()
+        self.peak_bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {a.untyped_storage().data_ptr() for a in args if isinstance(a, torch.Tensor)}
+        made = func(*args, **(kwargs or {}))
+        storage = made.untyped_storage()
+        place = storage.data_ptr(), storage.nbytes()
+        if place[0] not in given or place in self._holders:
+            self._holders[place] += 1
+            weakref.finalize(made, self._died, place)
+        living = sum(nbytes for (_, nbytes), count in self._holders.items() if count)
+        self.peak_bytes = max(self.peak_bytes, living)
+        return made
+
+    def _died(self, place: tuple[int, int]) -> None:
+        self._holders[place] -= 1
 
 
 def sketched(projection: Projection, tensors: list[Vector]) -> list[TensorSketch]:
