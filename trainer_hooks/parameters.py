@@ -54,9 +54,9 @@ def named_weights(
 
 def unwrapped(network: Any) -> Any:
     """The network inside what torch wraps around one: DDP, `torch.compile`, averages."""
-    while (place := _place_inside(type(network))) and hasattr(network, place):
-        network = getattr(network, place)
-    return network
+    kind: type = type(network)
+    place = _place_inside(kind)
+    return unwrapped(getattr(network, place)) if place and hasattr(network, place) else network
 
 
 @cache
