@@ -1,15 +1,17 @@
 # make demo   install and watch a real GAN learn real faces
 # make test   install and run every test (the browser comes from apt if it is missing)
+# make bench-peers  .venv-peers: this product beside other loggers, for benchmarks/hooks
 # make check  formatting, lint, types, import rules, then the tests: what CI runs
 
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 # Versions that were tested together; the ranges in pyproject.toml are what users may combine.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: demo up test check lint format faces100 constraints clean
+.PHONY: demo up test check lint format faces100 constraints bench-peers clean
 
 demo: $(VENV)/installed
 	$(BIN)/sqd demo
@@ -54,5 +56,17 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 constraints: $(VENV)/installed-dev
 	$(BIN)/pip freeze --exclude-editable > constraints.txt
 
+# Other loggers, never beside the product's own packages: what .venv has serves both (a path file
+# adds it), what must be another version goes into .venv-peers and hides it there.
+bench-peers: $(PEERS)/installed
+
+$(PEERS)/installed: pyproject.toml | $(VENV)/installed
+	$(PYTHON) -m venv --without-pip --clear $(PEERS)
+	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
+		> "$$($(PEERS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/product.pth"
+	$(BIN)/pip --python $(PEERS)/bin/python install --quiet --disable-pip-version-check \
+		--editable '.[embedded,peers]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist artifacts .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist artifacts .mypy_cache .pytest_cache .ruff_cache
