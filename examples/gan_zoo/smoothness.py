@@ -9,8 +9,6 @@ from torch.func import functional_call
 
 #: Length of the probing step, in units of the weights' norm: float32 still sees the curvature.
 PROBE = 1e-2
-#: Longest step, where the measured L vanishes (a generator at rest).
-LONGEST_STEP = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +21,7 @@ class Constants:
         beta2: (D3) of μ ↦ ∇Φ_μ(x), against the 1-Wasserstein distance.
         a: (G1) of θ ↦ G_θ(z), in expectation.
         b: (G2) of θ ↦ its derivative, in expectation.
+        reach: the step that goes as far as was measured.
     """
 
     alpha: float
@@ -30,6 +29,7 @@ class Constants:
     beta2: float
     a: float
     b: float
+    reach: float
 
     @property
     def smoothness(self) -> float:
@@ -38,8 +38,12 @@ class Constants:
 
     @property
     def step(self) -> float:
-        """1/L, bounded."""
-        return 1 / max(self.smoothness, 1 / LONGEST_STEP)
+        """1/L, but no further than what is known.
+
+        The theorem wants an optimal discriminator; one that has learnt nothing yet is flat, and
+        its 1/L would throw the generator away.
+        """
+        return 1 / max(self.smoothness, 1 / self.reach)
 
 
 def measure(
@@ -59,7 +63,7 @@ def measure(
         phi: samples (N, …) to (N,) contributions to the generator's loss.
     """
     weights = {name: weight.detach() for name, weight in generator.named_parameters()}
-    direction, length = _probe(generator, weights)
+    direction, length, reach = _probe(generator, weights)
     ends = [_generate(generator, weights, direction, sign, inputs) for sign in (-1, 0, 1)]
     before, here, after = (end.flatten(1) for end in ends)
     gradients = [_gradient(phi, end).flatten(1) for end in (ends[0], ends[2])]
@@ -73,11 +77,14 @@ def measure(
         beta2=beta1,
         a=float(moved.mean()) / (2 * length),
         b=float((after - 2 * here + before).norm(dim=1).mean()) / length**2,
+        reach=reach,
     )
 
 
-def _probe(generator: nn.Module, weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], float]:
-    """δ = −PROBE·‖θ‖·∇J/‖∇J‖ by name, and its length."""
+def _probe(
+    generator: nn.Module, weights: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], float, float]:
+    """δ = −PROBE·‖θ‖·∇J/‖∇J‖ by name, its length ‖δ‖, and ‖δ‖/‖∇J‖."""
     gradients = {
         name: torch.zeros_like(weight) if weight.grad is None else weight.grad
         for name, weight in generator.named_parameters()
@@ -85,8 +92,8 @@ def _probe(generator: nn.Module, weights: dict[str, Tensor]) -> tuple[dict[str, 
     norm = torch.stack([gradient.norm() for gradient in gradients.values()]).norm()
     size = torch.stack([weight.norm() for weight in weights.values()]).norm()
     length = PROBE * float(size)
-    scale = -length / max(float(norm), torch.finfo(norm.dtype).tiny)
-    return {name: scale * gradient for name, gradient in gradients.items()}, length
+    reach = length / max(float(norm), torch.finfo(norm.dtype).tiny)
+    return {name: -reach * gradient for name, gradient in gradients.items()}, length, reach
 
 
 @torch.no_grad()

@@ -15,9 +15,6 @@ from examples.gan_zoo.recipe import Recipe
 from examples.gan_zoo.regularizers import clip
 from examples.gan_zoo.smoothness import measure
 
-#: Iterations between two measurements of L, which cost as much as a few generator steps.
-MEASURE_EVERY = 10
-
 
 class Training:
     """A recipe at work, on torch's global generators.
@@ -129,14 +126,12 @@ class Training:
         return {**scalars, "grad.G": average_gradient_norm(self.netG)}
 
     def _measure(self, noise: Tensor, labels: Tensor | None) -> dict[str, float]:
-        """Set the generator's step to 1/L, every now and then."""
-        if self.step % MEASURE_EVERY:
-            return {}
+        """Set the generator's step to 1/L."""
         constants = measure(
             self.netG, (noise, labels), lambda x: self._loss.generator(self.netD(x, labels))
         )
         self.optG.param_groups[0]["lr"] = constants.step
-        return {"smoothness.L": constants.smoothness}
+        return {"smoothness.L": constants.smoothness, "step.G": constants.step}
 
     def state(self) -> dict[str, Any]:
         """All that goes on from here bit for bit, with the state of the random generators."""

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from examples.gan_zoo.networks import build
-from examples.gan_zoo.smoothness import LONGEST_STEP, Constants, measure
+from examples.gan_zoo.smoothness import PROBE, Constants, measure
 
 CURVATURE = 3.0
 
@@ -33,9 +33,19 @@ def prepared(exponent: int, z: Tensor) -> Power:
 
 
 def test_the_bound() -> None:
-    assert Constants(alpha=2, beta1=3, beta2=5, a=7, b=11).smoothness == 2 * 11 + 49 * 8
-    assert Constants(alpha=2, beta1=3, beta2=5, a=7, b=11).step == 1 / 414
-    assert Constants(0, 0, 0, 0, 0).step == LONGEST_STEP
+    constants = Constants(alpha=2, beta1=3, beta2=5, a=7, b=11, reach=1)
+    assert constants.smoothness == 2 * 11 + 49 * 8
+    assert constants.step == 1 / 414
+
+
+def test_no_step_goes_beyond_what_was_measured() -> None:
+    assert Constants(0, 0, 0, 0, 0, reach=0.3).step == 0.3
+    z = torch.tensor([[1.0, 0.5], [-2.0, 1.0]], dtype=torch.float64)
+    generator = prepared(1, z)
+    constants = measure(generator, (z,), lambda x: 1e-9 * bowl(x))
+    assert generator.theta.grad is not None
+    length = constants.step * float(generator.theta.grad.norm())
+    assert length == pytest.approx(PROBE * float(generator.theta.detach().norm()))
 
 
 def test_a_generator_linear_in_its_weights_has_no_b() -> None:

@@ -161,9 +161,10 @@ def test_the_step_of_the_bound_is_used() -> None:
     training = Training(replace(POINTS, generator_step="1/L", activation="softplus"))
     weight = next(training.netG.parameters())
     before = weight.detach().clone()
-    smoothness = float(training.iterate()["smoothness.L"])
+    scalars = training.iterate()
     assert weight.grad is not None
-    torch.testing.assert_close(weight.detach(), before - weight.grad / max(smoothness, 1.0))
+    assert 0 < float(scalars["step.G"]) <= 1 / float(scalars["smoothness.L"])
+    torch.testing.assert_close(weight.detach(), before - float(scalars["step.G"]) * weight.grad)
 
 
 def test_clipped_weights_stay_in_bounds() -> None:
