@@ -12,6 +12,7 @@ from rich.text import Text
 
 from monitor.cli.options import AsJson, takes_settings
 from monitor.cli.reference_build import build
+from monitor.cli.reference_train import train_embedder
 from monitor.config import Settings
 from monitor.diversity.reference import SUFFIX, ReferenceSet
 from monitor.diversity.shelf import Shelf
@@ -24,6 +25,9 @@ SHOWN_MODES = 5
 Name = Annotated[str, typer.Argument(help="Name of a set.")]
 
 app.command("build", help="Build a set from your images; killed, the same command goes on.")(build)
+app.command("train-embedder", help="Train a small embedder on a folder of labelled images.")(
+    train_embedder
+)
 
 
 @app.command("list", help="List the sets: modes, images, embedder.")

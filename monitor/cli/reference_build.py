@@ -1,24 +1,12 @@
 """Build a reference set from your images; killed at any moment, the same command goes on."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
+from monitor.cli.bar import progress_bar
 from monitor.cli.options import takes_settings
 from monitor.config import Settings
 from monitor.diversity.gallery import Gallery, by_folder, by_identities, unlabelled
@@ -82,7 +70,10 @@ def _build(
     finder = FaceFinder(FaceQuality(device), device)
     embedder = load_embedder(settings.embedder or DEFAULT_EMBEDDER, finder)
     try:
-        with workspace(folder), _progress(len(gallery.files)) as on_progress:
+        with (
+            workspace(folder),
+            progress_bar("embedding", "images", len(gallery.files)) as on_progress,
+        ):
             return build_from_gallery(
                 name, gallery, embedder, folder,
                 normalised=normalised, clusters=clusters, on_progress=on_progress,
@@ -90,29 +81,6 @@ def _build(
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on where it was", err=True)
         raise
-
-
-class _Rate(ProgressColumn):
-    """Images per second of this call; what an earlier one did says nothing of it."""
-
-    def render(self, task: Task) -> Text:
-        done = task.completed - task.fields["found"]
-        return Text(f"{done / task.elapsed:.1f} images/s" if done and task.elapsed else "")
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar with rate and time left, on standard error."""
-    columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), _Rate())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-
-        def told(done: int) -> None:
-            if progress.task_ids:
-                progress.update(progress.task_ids[0], completed=done)
-            else:
-                progress.add_task("embedding", total=total, completed=done, found=done)
-
-        yield told
 
 
 def _tell(built: "Built", target: Path) -> None:

@@ -100,3 +100,20 @@ def test_ways_to_label_exclude_each_other(sqd: Sqd, tmp_path: Path) -> None:
     assert "give one of --identities, --by-folder and --cluster" in one_line(result, 2)
     result = sqd("reference", "build", "--name", "x", "--images", str(tmp_path), "--cluster", "1")
     assert "--cluster" in one_line(result, 2)
+
+
+def test_an_embedder_is_trained_and_used(sqd: Sqd, faces: Path, tmp_path: Path) -> None:
+    output = tmp_path / "faces.onnx"
+    arguments = ["--output", str(output), "--side", "16", "--rounds", "1", "--device", "cpu"]
+    result = sqd("reference", "train-embedder", str(faces), *arguments)
+    assert result.code == 0, result
+    assert f"held-out images are nearest to their own of {PEOPLE} identities" in result.out
+    assert "person 0/broken.png: no image of a known kind" in result.out
+    assert "rounds/s" in result.err
+    assert sorted(path.name for path in tmp_path.glob("*faces*")) == ["faces.onnx"]
+    line = one_line(sqd("reference", "train-embedder", str(faces), *arguments), 1)
+    assert "must be a new .onnx file" in line
+    asked = ["--embedder", f"onnx:{output}", "--home", str(tmp_path / "home"), "--device", "cpu"]
+    built = sqd("reference", "build", "--name", "own", "--images", str(faces), *asked)
+    assert f"{PEOPLE} modes" in built.out
+    assert load_reference("own", tmp_path / "home").embedder == "onnx:faces.onnx"

@@ -19,7 +19,8 @@ from tests.store.posting import Trainer
 
 COMMANDS = ("up", "demo", "worker", "server", "runs", "export", "replay", "doctor")
 REFERENCE_COMMANDS = tuple(
-    f"reference {name}" for name in ("build", "list", "show", "delete", "export", "import")
+    f"reference {name}"
+    for name in ("build", "list", "show", "delete", "export", "import", "train-embedder")
 )
 #: Commands that need a Redis which they do not start.
 NEEDING_REDIS = (("runs",), ("export", "demo"), ("worker",), ("server", "--port", "0"))

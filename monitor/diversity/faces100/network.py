@@ -25,11 +25,11 @@ class Faces100Network(nn.Module):
         self.pool = nn.AvgPool2d(_POOL)
         self.contrast = nn.InstanceNorm2d(1)
         self.stages = nn.Sequential(
-            _convolution(1, first),
-            _convolution(first, second, stride=2),
-            _convolution(second, second),
-            _convolution(second, last, stride=2),
-            _convolution(last, last),
+            convolution(1, first),
+            convolution(first, second, stride=2),
+            convolution(second, second),
+            convolution(second, last, stride=2),
+            convolution(last, last),
         )
         self.head = nn.Sequential(
             nn.Conv2d(last, last, _LAST_SIZE, groups=last, bias=False),
@@ -53,7 +53,8 @@ class Faces100Network(nn.Module):
         return features
 
 
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """A 3×3 convolution, normalised, with a learned slope below zero."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
         nn.BatchNorm2d(outputs),

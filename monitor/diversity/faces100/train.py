@@ -15,10 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
+from monitor.diversity.alignment import CROP_SIZE
 from monitor.diversity.embedder import DATA, load_embedder
 from monitor.diversity.faces100.arcface import ArcFaceLoss
 from monitor.diversity.faces100.faces import FACES, load_faces, view_crops
 from monitor.diversity.faces100.network import DIMENSION, Faces100Network
+from monitor.diversity.onnx_export import export_onnx
 from monitor.diversity.reference import build_reference
 
 #: Seed of everything that training and the reference set draw.
@@ -81,27 +83,8 @@ def _network_input(crops: NDArray[np.uint8]) -> Tensor:
 
 
 def export(network: nn.Module, path: Path) -> None:
-    """Write the network with ArcFace's contract, N free, without traces of this machine."""
-    import onnx
-
-    example = torch.zeros(2, 3, 112, 112)
-    program = torch.onnx.export(
-        network,
-        (example,),
-        input_names=["input"],
-        output_names=["feature"],
-        dynamic_shapes={"images": {0: torch.export.Dim("N")}},
-        verbose=False,
-    )
-    assert program is not None
-    model = program.model_proto
-    # The exporter notes source paths and stack traces of every operation.
-    graph = model.graph
-    values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
-    for part in (model, graph, *graph.node, *values):
-        del part.metadata_props[:]
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    """Write the network with ArcFace's contract, N free."""
+    export_onnx(network, CROP_SIZE, path)
 
 
 def reference_crops(

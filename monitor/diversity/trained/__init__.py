@@ -1,0 +1,1 @@
+"""Embedders for domains without a pretrained network: trained on a labelled folder."""
