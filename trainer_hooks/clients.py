@@ -41,11 +41,16 @@ class Clients:
 
     Args:
         settings: of the run.
+        blob_url: where frames went before, if that was a Redis of its own.
+
+    Attributes:
+        blob_url: where frames go, likewise.
+
     Raises:
         LinkError: nobody says where Redis is, or the durable one does not answer.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, blob_url: str | None = None) -> None:
         url = find_redis(settings)
         if url is None:
             raise LinkError(
@@ -53,7 +58,9 @@ class Clients:
                 f"(looked for {settings.home / 'endpoint'})"
             )
         self.data = _client(url)
-        self.blobs = self._blob_client(settings, url)
+        said = settings.blob_url or self._told_blob_url(blob_url)
+        self.blob_url = None if said == url else said
+        self.blobs = self.data if self.blob_url is None else _client(self.blob_url)
         self.register = self.data.register_script(scripts.REGISTER)
         self.post = self.data.register_script(scripts.POST)
         self.beat = self.data.register_script(scripts.HEARTBEAT)
@@ -70,12 +77,25 @@ class Clients:
         seconds, microseconds = self.data.time()
         return float(seconds) + float(microseconds) / 1e6
 
-    def _blob_client(self, settings: Settings, redis_url: str) -> "redis.Redis":
-        said = settings.blob_url or self.data.get(keys.BLOB_URL)
-        if not said:
-            return self.data
-        url = said.decode() if isinstance(said, bytes) else str(said)
-        return self.data if url == redis_url else _client(url)
+    def _told_blob_url(self, before: str | None) -> str | None:
+        told = self.data.get(keys.BLOB_URL)
+        if isinstance(told, bytes):
+            return told.decode()
+        if before is None or not _answers(before):
+            return None
+        # The durable one was emptied: all must go on meeting at the same place.
+        self.data.set(keys.BLOB_URL, before, nx=True)
+        return before
+
+
+def _answers(url: str) -> bool:
+    client = _client(url)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        client.close()
 
 
 def _client(url: str) -> "redis.Redis":

@@ -57,6 +57,7 @@ class Link:
         self._started_s = float(said.get("started_s", time.time()))
         self._described: dict[str, Any] = said.get("config") or settings.described()
         self._instance = str(said.get("instance", ""))
+        self._blob_url: str | None = None
         self._open: Clients | None = None
         self._bytes: dict[str, tuple[Frame, bytes]] = {}
         self.run = str(said.get("id", settings.run))
@@ -93,7 +94,7 @@ class Link:
         Raises:
             LinkError: nobody says where Redis is, or it is away or refuses.
         """
-        clients = Clients(self._settings)
+        clients = Clients(self._settings, self._blob_url)
         try:
             clients.data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
             instance = _text(clients.data.get(keys.INSTANCE))
@@ -104,6 +105,7 @@ class Link:
             clients.close()
             raise
         self._instance = instance
+        self._blob_url = clients.blob_url
         self._open = clients
         return unknown
 

@@ -41,6 +41,12 @@ class Store:
             seconds, microseconds = self.data.time()
         return float(seconds) + float(microseconds) / 1e6
 
+    def tell_blob_url(self) -> None:
+        """Say where frames go to a durable Redis that came back empty."""
+        if self.blob_url != self.redis_url:
+            with reachable(self.redis_url):
+                self.data.set(keys.BLOB_URL, self.blob_url, nx=True)
+
 
 def open_store(redis_url: str, blob_url: str | None = None) -> Store:
     """Clients of the Redis at `redis_url` and of the one that holds the frames.

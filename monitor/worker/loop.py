@@ -125,7 +125,8 @@ class Worker:
         return True
 
     def ready(self) -> None:
-        """Make sure that the lanes exist."""
+        """Make sure that the lanes exist, and that trainers know where frames go."""
+        self._store.tell_blob_url()
         self._queue.ensure_groups()
 
     def _work_on(self) -> None:
