@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
 from trainer_hooks import keys
+
+# Time decides no test; the same examples every time.
+settings.register_profile("sqd", deadline=None, derandomize=True)
+settings.load_profile("sqd")
 
 
 @pytest.fixture(scope="session")

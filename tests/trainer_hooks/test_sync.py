@@ -18,7 +18,7 @@ from tests.trainer_hooks.mail import Mail, eventually
 from tests.trainer_hooks.test_spool import weights
 from trainer_hooks import Run, link
 from trainer_hooks import sync as sync_module
-from trainer_hooks.errors import HookError, LinkError
+from trainer_hooks.errors import BudgetUsedError, HookError, LinkError
 from trainer_hooks.outgoing import Outgoing
 from trainer_hooks.spool import Spool
 from trainer_hooks.sync import spools_in, sync
@@ -223,7 +223,7 @@ def test_worker_that_is_behind_is_waited_for(
 
     def post(self: link.Link, *args: object) -> object:
         if next(refused, False):
-            raise link.BudgetUsedError("7 bytes are not yet processed")
+            raise BudgetUsedError("7 bytes are not yet processed")
         return original(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(link.Link, "post", post)
