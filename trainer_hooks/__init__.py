@@ -132,7 +132,12 @@ def push_weights(
         networks: name → network, for names that are no keywords.
         epoch: as the trainer counts it, whole or fractional; gives ``S.<network>@epoch``.
         scalars: name → number or 0-d tensor; device tensors are not waited for.
-        shard: ``(i, n)``: these are part i of n of each network's weights.
+        shard: ``(i, n)``: these are part i of n of each network's weights; every rank makes the
+            same calls under the same run name, with its own i, and S is that of the whole. Of an
+            FSDP2 module push ``{k: p.to_local() for k, p in net.named_parameters()}``. Scalars,
+            samples and the end of the run are those of rank 0; give `epoch` on every rank. Such
+            calls are thinned by `weights_every` alone, not by `max_overhead`: costs differ from
+            rank to rank.
         **more: networks by keyword; the keyword is the name: ``G=netG`` gives ``S.G``. A network is
             a torch module (its parameters) or a mapping of names to arrays.
     """

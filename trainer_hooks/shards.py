@@ -64,8 +64,8 @@ class Role:
         if shard is None and not problem and elsewhere:
             return None
         if not self.decided:
-            if problem and (elsewhere or _is_above_zero(given)):
-                # Another rank, it seems: it must not begin a run of its own.
+            if problem and (elsewhere or _names_another_rank(given)):
+                # It must not begin a run of its own.
                 return Admission(None, problem)
             self.decided, self.shard = True, shard
         elif shard is not None and shard != self.shard:
@@ -90,10 +90,7 @@ def checked_shard(given: Any) -> Shard | None:
     """
     if given is None:
         return None
-    try:
-        index, count = map(operator.index, given)
-    except (TypeError, ValueError):
-        index = count = -1
+    index, count = _numbers(given)
     if not 0 <= index < count <= MOST_SHARDS:
         raise NetworkError(
             f"shard={given!r}: expected (i, n), this rank's part and how many there are, "
@@ -102,8 +99,16 @@ def checked_shard(given: Any) -> Shard | None:
     return Shard(index, count) if count > 1 else None
 
 
-def _is_above_zero(given: Any) -> bool:
+def _names_another_rank(given: Any) -> bool:
+    """Whether a wrong shard like (2, 2) must be that of a rank other than 0."""
+    index, count = _numbers(given)
+    return index > 0 and count > 1
+
+
+def _numbers(given: Any) -> tuple[int, int]:
+    """Both numbers of (i, n), (-1, -1) where it is no such thing."""
     try:
-        return operator.index(given[0]) > 0
-    except (TypeError, IndexError, KeyError):
-        return False
+        index, count = map(operator.index, given)
+    except (TypeError, ValueError):
+        return -1, -1
+    return index, count

@@ -35,10 +35,11 @@ class Synced:
 
 
 def spools_in(folder: Path) -> list[Path]:
-    """Folders of trainer processes: `folder` itself or those in it, in the order they began."""
+    """Folders of trainer processes: `folder` itself or those in it, in the order they began; ranks
+    other than 0, which join what rank 0 registers, come last."""
     told = [path for path in (folder / "about.json", *folder.glob("*/about.json")) if path.exists()]
     began = {path.parent: _spool(path.parent, Counter()).about() for path in told}
-    return sorted(began, key=lambda path: float(began[path].get("started_s", 0.0)))
+    return sorted(began, key=lambda path: _turn(began[path]))
 
 
 def sync(
@@ -80,6 +81,11 @@ def sync(
     finally:
         spool.close()
     return Synced(link.run, frames, nbytes, dict(lost))
+
+
+def _turn(about: dict[str, Any]) -> tuple[bool, float]:
+    shard = about.get("shard")
+    return bool(shard and shard[0]), float(about.get("started_s", 0.0))
 
 
 def _spool(folder: Path, lost: "Counter[str]") -> Spool:
