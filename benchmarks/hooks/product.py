@@ -15,6 +15,9 @@ from trainer_hooks import keys, start
 QUIET_S = 0.5
 #: Longest wait for that, seconds.
 SETTLE_S = 20.0
+#: Budget of a run, bytes: what a block of full snapshots weighs (46 MB a push, since frames overlap by
+#: one snapshot), because no worker takes frames before its end; the volatile Redis holds 1 GiB.
+BUDGET_BYTES = 768 * 2**20
 #: Calls of ways that copy the networks: enough for a p99 of sorts, and they take milliseconds.
 NETWORK_CALLS = 200
 
@@ -82,7 +85,11 @@ class Pushing(Variant):
         self._worker = worker
         self._networks = {"G": training.netG, "D": training.netD} if weights else {}
         self._run = start(
-            name, redis_url=worker.redis_url, weights=weights, max_overhead=max_overhead
+            name,
+            redis_url=worker.redis_url,
+            weights=weights,
+            max_overhead=max_overhead,
+            budget_bytes=BUDGET_BYTES,
         )
 
     def call(self, step: int, values: Values) -> None:
