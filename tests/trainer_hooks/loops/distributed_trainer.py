@@ -42,17 +42,22 @@ class Counting(DistributedDataParallel):
         return super().forward(*inputs, **options)  # type: ignore[no-untyped-call]
 
 
-def train(run: Run | None = None) -> list[Any]:
-    """What is left of the training."""
+def train(asked: list[int], run: Run | None = None) -> list[Any]:
+    """What is left of the training; `asked` gets the sizes that the callables are asked for."""
     torch.manual_seed(1)
     G, D = Counting(generator()), Counting(discriminator())
     synchronised = nn.Sequential(nn.Linear(4, 4), nn.SyncBatchNorm(4))
     torch.manual_seed(2 + distributed.get_rank())
     optG, optD = adam(G), adam(D)
+
+    def noted(n: int) -> Tensor:
+        asked.append(n)
+        return noise(n)
+
     sources = [
-        lambda n: G(noise(n)),
-        lambda n: synchronised(noise(n)),
-        lambda n: G.module(noise(n)),
+        lambda n: G(noted(n)),
+        lambda n: synchronised(noted(n)),
+        lambda n: G.module(noted(n)),
     ]
     for step in range(ITERATIONS):
         fake = G(noise())
@@ -75,14 +80,16 @@ def main(group_file: str) -> None:
         "gloo", init_method=f"file://{group_file}", timeout=PATIENCE,
         rank=int(os.environ["TEST_RANK"]), world_size=2,
     )  # fmt: skip
-    unwatched = train()
+    asked: list[int] = []
+    unwatched = train(asked)
     forwards, Counting.forwards = Counting.forwards, 0
-    watched = train(run)
+    watched = train(asked, run)
     run.finish()
     told = {
         "rank": distributed.get_rank(),
         "same": same(watched, unwatched),
         "more forwards": Counting.forwards - forwards,
+        "asked": asked,
         "dropped": run.dropped,
     }
     print(json.dumps(told))

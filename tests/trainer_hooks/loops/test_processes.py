@@ -20,7 +20,7 @@ ITERATIONS = 8
 def test_data_loader_that_forks_after_the_first_push(mail: Mail) -> None:
     """Its workers inherit the run, and must neither push nor wait for threads they lack."""
     code = """
-import warnings, torch, trainer_hooks
+import threading, warnings, torch, trainer_hooks
 from torch.utils.data import DataLoader
 # Python 3.12 warns of every fork beside threads; data loaders fork all the same.
 warnings.filterwarnings("ignore", "This process", DeprecationWarning)
@@ -31,6 +31,7 @@ class Data(torch.utils.data.Dataset):
     def __len__(self):
         return 12
     def __getitem__(self, index):
+        assert run.active == (torch.utils.data.get_worker_info() is None)
         trainer_hooks.push_weights(999, G=net, scalars={"loss": 999.0})
         trainer_hooks.push_samples(999, torch.zeros(2, 1, 4, 4))
         return torch.rand(3)
@@ -40,7 +41,19 @@ run.push_weights(0, G=net)
 loader = DataLoader(Data(), batch_size=4, num_workers=2, multiprocessing_context="fork")
 step = 0
 for epoch in range(3):
-    for batch in loader:
+    # At the fork a thread is amid a call: in the workers nobody will ever let go of its lock.
+    amid, forked = threading.Event(), threading.Event()
+    def call():
+        with run._lock:
+            amid.set()
+            forked.wait()
+    thread = threading.Thread(target=call)
+    thread.start()
+    amid.wait()
+    batches = iter(loader)
+    forked.set()
+    thread.join()
+    for batch in batches:
         step += 1
         optimizer.zero_grad()
         net(batch).mean().backward()
