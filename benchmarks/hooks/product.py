@@ -15,8 +15,8 @@ from trainer_hooks import keys, start
 QUIET_S = 0.5
 #: Longest wait for that, seconds.
 SETTLE_S = 20.0
-#: Budget of a run, bytes: what a block of full snapshots weighs (46 MB a push, since frames overlap by
-#: one snapshot), because no worker takes frames before its end; the volatile Redis holds 1 GiB.
+#: Budget of a run, bytes. No worker takes frames before a block's end, and full snapshots weigh
+#: 46 MB a push (frames overlap by one snapshot); the volatile Redis holds 1 GiB.
 BUDGET_BYTES = 768 * 2**20
 #: Calls of ways that copy the networks: enough for a p99 of sorts, and they take milliseconds.
 NETWORK_CALLS = 200
