@@ -41,7 +41,10 @@ def join(clients: Clients, asked: str, shard: Shard, process: str, age_s: float)
             return run, member
     if found:
         raise OwnerAwayError(f"another process pushes shard {shard} of run {asked!r} already")
-    raise OwnerAwayError(f"shard {shard} waits for shard 0 to begin run {asked!r}")
+    raise OwnerAwayError(
+        f"shard {shard} waits for shard 0 to begin run {asked!r}; give every rank the same name, "
+        "by start(...) or SQD_RUN"
+    )
 
 
 def _runs(clients: Clients, asked: str) -> Iterator[str]:

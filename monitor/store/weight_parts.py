@@ -24,8 +24,8 @@ WAIT_S = 60.0
 UNPLACED_S = 3600.0
 #: Calls whose settling one string remembers: 4 KiB.
 CALLS_PER_CHUNK = 32_768
-#: Points looked at in one sweep.
-MOST_OVERDUE = 512
+#: Points looked at in one sweep: more than come in between, should a rank be missing for good.
+MOST_OVERDUE = 2048
 
 
 @dataclass(frozen=True, slots=True)

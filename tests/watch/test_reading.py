@@ -11,7 +11,11 @@ from monitor.store.jobs import JobQueue
 from monitor.store.segments import segments_of
 from monitor.watch import reading
 from monitor.watch.reading import GAP_TIMEOUT_S, KindReader
+from monitor.worker.fast import FastLane
+from monitor.worker.loop import Worker
 from tests.store.posting import START_S, Trainer, finish
+from tests.worker.test_loop import made, work_off
+from tests.worker.test_shards import push_all, ranks, walk
 
 
 class Reading:
@@ -230,3 +234,26 @@ def test_kinds_have_places_of_their_own(store: Store, queue: JobQueue) -> None:
     weights = KindReader("weights")
     weights.load(store, "demo", segments_of(store, "demo"), [], 0.0)
     assert (weights.next_time, weights.more, weights.waiting) == (None, False, False)
+
+
+def test_row_whose_shards_are_not_there_is_waited_for(store: Store, queue: JobQueue) -> None:
+    processes, snapshots = ranks(store, 2), walk(4)
+    push_all(processes, snapshots)
+    worker = made(Worker(store, FastLane()))
+    reader, found = KindReader("weights"), []
+
+    def read() -> list[tuple[int, bool]]:
+        reader.load(store, "demo", segments_of(store, "demo"), ["S.G"], 1e6)
+        while reader.next_time is not None:
+            moment = reader.take()
+            found.append((moment.step, moment.values["S.G"] is not None))
+        return found
+
+    processes[0].send()
+    work_off(worker)
+    # The first snapshot has no angle, and so no parts.
+    assert (read(), reader.waiting) == ([(0, False)], True)
+    processes[1].send()
+    work_off(worker)
+    assert read() == [(0, False), (1, True), (2, True), (3, True)]
+    assert not reader.waiting

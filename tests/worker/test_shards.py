@@ -18,11 +18,12 @@ from monitor.store.connection import Store
 from monitor.store.jobs import JobQueue
 from monitor.store.runs import delete_run, read_run
 from monitor.store.series import read_series
+from monitor.store.weight_parts import PointId, WeightPart, WeightParts
 from monitor.worker.angles import weights_block
 from monitor.worker.fast import FastLane
 from monitor.worker.frames import weights_frame
 from monitor.worker.loop import Worker
-from monitor.worker.shards import parts_of
+from monitor.worker.shards import parts_of, settle
 from tests.reference.angle import weight_angle
 from tests.store.posting import claimed, entries
 from tests.worker.test_loop import made, nothing_waits, problem, work_off
@@ -36,7 +37,7 @@ from trainer_hooks.pushes import Moment, WeightsPush
 from trainer_hooks.settings import read_settings
 from trainer_hooks.shards import Shard
 from trainer_hooks.snapshot import Snapshots
-from trainer_hooks.wire import Frame
+from trainer_hooks.wire import Frame, decode
 
 Weights = NDArray[np.float32]
 #: Patience with parts in these tests, seconds.
@@ -275,6 +276,51 @@ def test_worker_that_dies_before_it_settles_leaves_that_to_the_sweep(
     work_off(worker)
     assert series(store)["value"] == angles(snapshots)
     assert nothing_is_left(store)
+
+
+def test_two_workers_that_settle_at_once_tell_it_once(store: Store) -> None:
+    processes, snapshots = ranks(store, 2), walk(4)
+    push_all(processes, snapshots)
+    rival = WeightParts(store)
+
+    class Late(WeightParts):
+        """Settles what a rival settled since it looked."""
+
+        def held(self, points: Sequence[PointId]) -> dict[PointId, dict[int, WeightPart]]:
+            found = super().held(points)
+            settle(rival, points[:1])
+            return found
+
+    queue = JobQueue(store, "late")
+    queue.ensure_groups()
+    kept: list[WeightPart] = []
+    for process in processes:
+        process.send()
+    while job := queue.next("fast", 1):
+        content = weights_frame(decode(queue.frame(job) or b""))
+        parts = parts_of(job, content)
+        if job.member:
+            queue.keep_shards(job, parts)
+        else:
+            assert queue.finish(job, weights_block(job.run, job.segment, content), parts=parts)
+        kept += parts
+    late = Late(store)
+    settle(late, late.complete(kept))
+    assert series(store)["value"] == angles(snapshots)
+    assert told(store) == Counter([1, 2, 3])
+    assert nothing_is_left(store)
+
+
+def test_worker_that_lost_its_claim_keeps_nothing(store: Store, patient: Worker) -> None:
+    processes = ranks(store, 2)
+    push_all(processes, walk(2))
+    frame = processes[1].frame()
+    processes[1].post(frame)
+    job = claimed(JobQueue(store, "holder"))
+    thief = JobQueue(store, "thief")
+    thief.keep_shards(job, parts_of(job, weights_frame(frame)))
+    assert store.data.keys("*weight_parts*") == []
+    assert store.data.xlen(keys.jobs(0, "fast")) == 1
 
 
 def test_ranks_that_disagree_fail_the_point_and_say_how(store: Store, patient: Worker) -> None:
