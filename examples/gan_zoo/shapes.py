@@ -43,9 +43,8 @@ def render(labels: Tensor, side: int) -> Tensor:
     centres = OFF_CENTRE * (2 * torch.rand(n, 2, 1, 1) - 1)
     radii = SMALLEST + (LARGEST - SMALLEST) * torch.rand(n, 1, 1)
     line = (2 * torch.arange(side) + 1) / side - 1
-    x, y = ((place - centre) / radii for place, centre in
-            ((line, centres[:, 0]), (line[:, None], centres[:, 1])))  # fmt: skip
-    x, y = x.expand(n, side, side), y.expand(n, side, side)
+    x = ((line - centres[:, 0]) / radii).expand(n, side, side)
+    y = ((line[:, None] - centres[:, 1]) / radii).expand(n, side, side)
     distances = torch.stack([edge(x, y) for edge in SHAPES.values()])
     chosen = distances[labels // len(COLOURS), torch.arange(n)]
     # A pixel on the edge is covered in part: edges stay smooth in place and size.

@@ -12,7 +12,7 @@ from examples.gan_zoo.divergences import DIVERGENCES, WEIGHT, Divergence
 from examples.gan_zoo.lambert import lambert_w_of_exp
 
 #: u > 0 so dense that the best of them misses the supremum by less than 1e-8 relatively.
-U = torch.logspace(-8, 8, 400_001, dtype=torch.float64)
+U = torch.logspace(-8, 8, 200_001, dtype=torch.float64)
 RAW = torch.linspace(-4, 4, 33, dtype=torch.float64)
 P = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64)
 Q = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from examples.gan_zoo.networks import Network, build
 from examples.gan_zoo.normalizers import (
-    NORMS,
     GradientNormalized,
     PenaltyGradientNormalized,
     spectral,
@@ -96,7 +95,3 @@ def test_sn_normalises_no_layer_twice() -> None:
     discriminator = spectral(build("tan", (1, 32, 32), width=2)[1])
     originals = [name for name, _ in discriminator.named_parameters() if "original" in name]
     assert len(originals) == len({name.split(".parametrizations")[0] for name in originals}) == 8
-
-
-def test_there_are_three() -> None:
-    assert set(NORMS) == {"sn", "gn", "pgn"}

@@ -107,6 +107,22 @@ def test_names_and_options_reach_the_recipe() -> None:
     assert parse(["--data", "folder:/data/img_align_celeba/"])[1].run == "nsgan-img_align_celeba-s0"
 
 
+#: The contract's names (`fgan:<divergence>` in the words of this zoo).
+NAMES = {
+    "--loss": "nsgan saturating lsgan hinge wgan fgan:total-variation fgan:kl fgan:reverse-kl "
+    "fgan:pearson fgan:neyman fgan:hellinger fgan:jeffrey fgan:js fgan:weighted-js fgan:gan",
+    "--penalty": "gp gp1 dragan 0gp lp tan clip alr cr",
+    "--norm": "sn gn pgn",
+    "--optimizer": "adam oadam",
+}
+
+
+@pytest.mark.parametrize("option", NAMES)
+def test_the_names_of_the_contract(option: str) -> None:
+    for name in NAMES[option].split():
+        assert getattr(parse([option, name])[0], option.removeprefix("--")) == name
+
+
 BAD = {
     "--loss best": "best",
     "--loss fgan:total": "fgan:total",
