@@ -53,10 +53,11 @@ def test_a_fifth_is_held_out_of_each_identity(pictures: Pictures) -> None:
 def test_it_learns_and_what_is_exported_is_what_was_trained(
     pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.diversity.trained.train.BATCH", 16)
+    monkeypatch.setattr("monitor.diversity.trained.train.LEAST_STEPS", 15)
+    monkeypatch.setattr("monitor.diversity.trained.train.BATCH", 32)
     told: list[tuple[int, float, float]] = []
     before = torch.random.get_rng_state()
-    network, report = train(pictures, rounds=6, on_round=lambda *each: told.append(each))
+    network, report = train(pictures, rounds=3, on_round=lambda *each: told.append(each))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert report.accuracy >= 0.9
     assert report.chance == 1 / IDENTITIES
@@ -100,6 +101,16 @@ def test_it_stops_when_it_no_longer_helps(
     network, report = train(pictures, rounds=100)
     assert (report.best_round, report.rounds, report.accuracy) == (2, 2 + STOP_ROUNDS, 0.6)
     assert torch.equal(next(iter(network.parameters())), seen[1])
+
+
+def test_where_all_are_told_apart_a_clearly_smaller_loss_is_better(
+    pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter([5.0, 4.0, 3.99, *[3.95] * 100])
+    monkeypatch.setattr("monitor.diversity.trained.train._round", lambda *_: next(errors))
+    monkeypatch.setattr("monitor.diversity.trained.train.accuracy", lambda *_: 1.0)
+    _, report = train(pictures, rounds=100)
+    assert (report.best_round, report.rounds) == (2, 2 + STOP_ROUNDS)
 
 
 def test_views_keep_size_range_and_subject() -> None:

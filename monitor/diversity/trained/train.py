@@ -22,9 +22,11 @@ BATCH = 64
 LEAST_STEPS = 40
 #: First learning rate and weight decay of AdamW.
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 5e-2
-#: Rounds without a better accuracy after which the learning rate falls to a third, and after which
-#: training ends.
+#: Rounds without a better accuracy after which the learning rate falls to a third; rounds that are
+#: no better after which training ends.
 SLOW_DOWN_ROUNDS, STOP_ROUNDS = 3, 8
+#: Part of the loss that must go for a round of equal accuracy to count as better.
+LEAST_GAIN = 0.02
 #: Pictures that a check looks at, at most: held out, and of each identity for its mean.
 MOST_CHECKED, MOST_PER_MEAN = 5000, 16
 
@@ -78,16 +80,17 @@ def train(
     slow_down = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, "max", factor=1 / 3, patience=SLOW_DOWN_ROUNDS
     )
-    best, best_round, kept, number = -math.inf, 0, {}, 0
+    best, least, best_round, kept, number = -math.inf, math.inf, 0, {}, 0
     for number in range(1, rounds + 1):
         error = _round(network, loss, optimizer, pictures, generator)
         reached = accuracy(network, pictures)
         on_round(number, error, reached)
         slow_down.step(reached)
-        if reached > best:
-            best, best_round = reached, number
+        # Where all are told apart already, a smaller loss is a wider margin between them.
+        if reached > best or (reached == best and error < least * (1 - LEAST_GAIN)):
+            best, least, best_round = reached, error, number
             kept = {name: value.clone() for name, value in network.state_dict().items()}
-        if reached == 1.0 or number - best_round >= STOP_ROUNDS:
+        if number - best_round >= STOP_ROUNDS:
             break
     network.load_state_dict(kept)
     checked = min(MOST_CHECKED, len(pictures.held_out))
