@@ -34,6 +34,13 @@ class Evaluator(Protocol):
     def provider(self) -> str:
         """What it really runs on: an onnxruntime execution provider, a torch device, python."""
 
+    @property
+    def sha256(self) -> str:
+        """Hash of what decides its answers, in hexadecimal; "" if this package alone does.
+
+        A reference set is bound to it, and what differs in it does not add up.
+        """
+
 
 class QualityEvaluator(Evaluator, Protocol):
     """Scores samples; their mean is Q."""
@@ -48,10 +55,6 @@ class QualityEvaluator(Evaluator, Protocol):
 
 class Embedder(Evaluator, Protocol):
     """Turns samples into features; the modes nearest to them make D."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of what decides its features, in hexadecimal: a reference set is bound to it."""
 
     @property
     def dimension(self) -> int | None:

@@ -96,7 +96,7 @@ def _tell(built: "Built", target: Path) -> None:
         print(f"no image is left of {len(built.empty)} modes: {_some(list(built.empty))}")
     if left_out:
         lines = [f"{file}: {why}" for file, why in left_out.items()]
-        listed.write_text("".join(f"{line}\n" for line in lines), errors="surrogateescape")
+        listed.write_text("".join(f"{line}\n" for line in lines))
         print(f"{len(left_out)} images were left out (all are in {listed}):")
         for line in lines[:MOST_NAMED]:
             print(f"  {line}")

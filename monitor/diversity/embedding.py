@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.diversity.gallery import Gallery
+from monitor.diversity.gallery import Gallery, printable
 from monitor.diversity.pictures import read_picture
 from monitor.errors import ImageError, MonitorError, ReferenceError
 from monitor.protocol import Embedder, Samples
@@ -98,7 +98,7 @@ def embed_gallery(
             on_progress(min(len(journal) * BATCH, len(gallery.files)))
     shape = (len(gallery.files), dimension)
     features = np.memmap(folder / FEATURES, np.float32, "r", shape=shape)
-    left_out = {file: why for told in journal for file, why in told["left_out"].items()}
+    left_out = {printable(f): why for told in journal for f, why in told["left_out"].items()}
     if len(left_out) == len(gallery.files):
         file, why = next(iter(left_out.items()))
         raise ReferenceError(f"none of the {len(left_out)} images can be used; {file}: {why}")

@@ -1,5 +1,6 @@
 """Which images a reference set is built from, and which mode each of them shows."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ def by_folder(root: Path) -> Gallery:
     files = [file for file in _images(root) if "/" in file]
     if not files:
         raise ReferenceError(f"{root} holds no folders of images; give one folder per identity")
-    return _labelled(root, {file: file.split("/", 1)[0] for file in files})
+    return _labelled(root, {file: printable(file.split("/", 1)[0]) for file in files})
 
 
 def by_identities(root: Path, table: Path) -> Gallery:
@@ -50,7 +51,7 @@ def by_identities(root: Path, table: Path) -> Gallery:
     if not root.is_dir():
         raise ReferenceError(f"{root} is no folder")
     try:
-        lines = table.read_text().splitlines()
+        lines = table.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ReferenceError(f"{table} cannot be read: {error}") from error
     labels: dict[str, str] = {}
@@ -85,6 +86,12 @@ def _images(root: Path) -> list[str]:
         raise ReferenceError(f"{root} is no folder")
     found = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
     return sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
+
+
+def printable(name: str) -> str:
+    """A file's name as text that every program takes, though the name may be no UTF-8."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _labelled(root: Path, label_of: dict[str, str]) -> Gallery:

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib
-import inspect
 import sys
 from collections.abc import Callable
 from operator import attrgetter
@@ -34,7 +33,7 @@ class CallableScores:
 
     def __init__(self, target: str, name: str) -> None:
         self.name = name
-        self._call, _ = load_callable(target)
+        self._call, self.sha256 = load_callable(target)
 
     def score(self, samples: Samples) -> NDArray[np.float64]:
         """(n,) scores."""
@@ -84,9 +83,8 @@ def load_callable(target: str) -> tuple[Callable[[Samples], Any], str]:
     if not callable(found):
         raise EvaluatorError(f"python:{target} is a {type(found).__name__}, not a callable")
     digest = hashlib.sha256(path.encode())
-    source = inspect.getsourcefile(module) if getattr(module, "__file__", None) else None
-    if source:
-        digest.update(Path(source).read_bytes())
+    if file := getattr(module, "__file__", None):
+        digest.update(Path(file).read_bytes())
     return found, digest.hexdigest()
 
 

@@ -24,7 +24,7 @@ class ClassifierScores:
     """
 
     def __init__(self, network: Network, name: str, of_class: int | None) -> None:
-        self.name, self.provider = name, network.provider
+        self.name, self.provider, self.sha256 = name, network.provider, network.sha256
         self._network, self._class = network, of_class
         if network.dimension is not None:
             self._check(network.dimension)

@@ -52,6 +52,7 @@ class FaceScores:
     """
 
     name = "mtcnn"
+    sha256 = ""
 
     def __init__(self, finder: FaceFinder) -> None:
         self._finder = finder

@@ -30,13 +30,14 @@ def load_quality(text: str, finder: FaceFinder) -> QualityEvaluator:
     spec = parse(text)
     if spec.kind == "onnx":
         spec.refuse_other("class", "mean", "std")
-        return ClassifierScores(_network(spec, finder.device), text, spec.index("class"))
+        network, name = _network(spec, finder.device), _portable(spec)
+        return ClassifierScores(network, name, spec.index("class"))
     if spec.kind:
         spec.refuse_other()
     if spec.kind == "python":
         return CallableScores(spec.target, text)
     if spec.kind == "points":
-        return PointScores(_mixture(spec), text)
+        return PointScores(_mixture(spec), _portable(spec))
     return FaceScores(finder)
 
 

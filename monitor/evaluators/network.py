@@ -21,6 +21,8 @@ MOST_VALUES = 2**24
 WHITE = 255.0
 #: onnxruntime's types of inputs that it is given.
 INPUTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+#: Bytes hashed at a time.
+HASH_CHUNK_BYTES = 2**20
 #: onnxruntime's level for errors alone; some exports declare their batch wrongly and warn always.
 ERRORS_ONLY = 3
 
@@ -49,10 +51,11 @@ class Network:
         if not all(map(math.isfinite, (*mean, *std))) or 0 in std:
             raise EvaluatorError(f"mean {mean} and std {std} must be finite, and no std 0")
         self.name = path.name
-        self.sha256 = _fingerprint(path, mean, std)
         self._mean = np.array(mean, np.float32).reshape(-1, 1, 1)
         self._std = np.array(std, np.float32).reshape(-1, 1, 1)
         self._session = _session(path, device)
+        # Once it is known to be a sound model.
+        self.sha256 = _fingerprint(path, mean, std)
         self.provider: str = self._session.get_providers()[0]
         first, *others = self._session.get_inputs()
         if others or first.type not in INPUTS:
@@ -151,11 +154,25 @@ def _session(path: Path, device: str) -> Any:
 
 
 def _fingerprint(path: Path, mean: tuple[float, ...], std: tuple[float, ...]) -> str:
-    """SHA-256 of the file, and of the pixels' scale where it is not the default."""
-    digest = hashlib.sha256(path.read_bytes())
+    """SHA-256 of the file, of weights beside it, and of a scale of pixels if there is one."""
+    digest = hashlib.sha256()
+    for part in (path, *_weight_files(path)):
+        with part.open("rb") as file:
+            while chunk := file.read(HASH_CHUNK_BYTES):
+                digest.update(chunk)
     if (set(mean), set(std)) != ({0}, {1}):
         digest.update(f"mean={mean}, std={std}".encode())
     return digest.hexdigest()
+
+
+def _weight_files(path: Path) -> list[Path]:
+    """Files that hold weights of the network; torch puts them into one beside it."""
+    import onnx
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+    tensors = onnx.load(path, load_external_data=False).graph.initializer
+    named = {ExternalDataInfo(each).location for each in tensors if uses_external_data(each)}
+    return [path.parent / name for name in sorted(named)]
 
 
 def _declared_width(shape: list[Any]) -> int | None:

@@ -90,7 +90,7 @@ class PointScores:
     provider = "cpu"
 
     def __init__(self, mixture: Mixture, name: str) -> None:
-        self.name = name
+        self.name, self.sha256 = name, mixture.sha256
         self._mixture = mixture
 
     def score(self, samples: Samples) -> NDArray[np.float64]:

@@ -102,7 +102,7 @@ def _score(samples: Samples, with_: Evaluators) -> Partial:
     return Partial(
         quality_sum=float(scores.sum()),
         quality_squares=float((scores**2).sum()),
-        scored_with=with_.quality.name,
+        scored_with=f"{with_.quality.name} {with_.quality.sha256}",
     )
 
 

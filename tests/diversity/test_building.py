@@ -18,6 +18,7 @@ from PIL import Image
 from monitor.diversity.building import Built, build_from_gallery
 from monitor.diversity.embedding import BATCH, FEATURES, JOURNAL, PLAN, workspace
 from monitor.diversity.gallery import Gallery, by_folder, by_identities, unlabelled
+from monitor.diversity.reference import load_reference
 from monitor.errors import EvaluatorError, ReferenceError
 from monitor.protocol import Features, Samples
 
@@ -150,6 +151,17 @@ def test_what_cannot_be_used_is_left_out_and_listed(images: Path, tmp_path: Path
     assert built.left_out["person 0/02.png"] == "too dark"
     assert built.reference.counts.tolist() == [EACH - 3] + [EACH] * (PEOPLE - 1)
     assert built.empty == ("nobody",)
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    odd = tmp_path / "images" / os.fsdecode(b"caf\xe9 \n")
+    paint(odd / "a.png", np.array([9, 8, 7], np.uint8))
+    (odd / "b.png").write_bytes(b"x")
+    built = build(by_folder(tmp_path / "images"), tmp_path / "work")
+    assert built.reference.labels == ("caf\\xe9 \\n",)
+    assert list(built.left_out) == ["caf\\xe9 \\n/b.png"]
+    saved(built, tmp_path / "set.safetensors")
+    assert load_reference(tmp_path / "set.safetensors").labels == built.reference.labels
 
 
 def test_a_file_that_is_listed_but_missing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
@@ -103,6 +104,22 @@ def test_its_hash_is_the_files_unless_pixels_are_scaled(tmp_path: Path) -> None:
     assert plain.sha256 == same.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert Network(path, "cpu", (0.5,), (0.5,)).sha256 != plain.sha256
     assert plain.provider == "CPUExecutionProvider"
+
+
+def test_weights_beside_the_file_are_hashed_too(tmp_path: Path) -> None:
+    hashes = []
+    for factor in (1, 2):
+        whole = onnx.load(save_linear(tmp_path / "w.onnx", factor * np.eye(300, dtype=np.float32),
+                                      ["N", 300]))  # fmt: skip
+        (tmp_path / "n.onnx.data").unlink(missing_ok=True)
+        onnx.save(whole, tmp_path / "n.onnx", save_as_external_data=True, location="n.onnx.data")
+        network = Network(tmp_path / "n.onnx", "cpu")
+        hashes.append((network.sha256, hashlib.sha256((tmp_path / "n.onnx").read_bytes())))
+        points = DRAWN.normal(size=(2, 300)).astype(np.float32)
+        np.testing.assert_allclose(network.run(points), factor * points, atol=1e-6)
+    (first, one), (second, two) = hashes
+    assert one.digest() == two.digest()
+    assert first != second
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from monitor.diversity.gallery import Gallery
+from monitor.diversity.gallery import Gallery, printable
 from monitor.diversity.pictures import read_picture
 from monitor.errors import ImageError, ReferenceError
 
@@ -62,7 +62,7 @@ def read_pictures(
             pixels[len(identity)] = _sized(read_picture(gallery.root / file), side)
             identity.append(modes[number])
         except ImageError as error:
-            left_out[file] = str(error)
+            left_out[printable(file)] = str(error)
         if number % TOLD_EVERY == 0:
             on_progress(number)
     on_progress(len(gallery.files))
