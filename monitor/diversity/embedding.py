@@ -106,8 +106,8 @@ def embed_gallery(
 
 
 def _fingerprint(gallery: Gallery, embedder: Embedder) -> str:
-    """What features depend on: the files as they are now, and the embedder."""
-    digest = hashlib.sha256(f"{embedder.sha256} {BATCH}".encode())
+    """What features depend on: the files as they are now, the embedder and what it runs on."""
+    digest = hashlib.sha256(f"{embedder.sha256} {embedder.provider} {BATCH}".encode())
     for file in gallery.files:
         try:
             about = (gallery.root / file).stat()
