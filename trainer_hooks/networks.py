@@ -1,6 +1,7 @@
 """Networks of a push: which snapshots are due, and why some cannot be taken."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from trainer_hooks.errors import BadNameError, NetworkError, message_of
 from trainer_hooks.keys import check_network
 from trainer_hooks.schedule import WeightSchedule
 from trainer_hooks.settings import Settings
-from trainer_hooks.shards import Shard
+from trainer_hooks.shards import Shard, Slot, slot_of
 from trainer_hooks.snapshot import Snapshot, Snapshots
 
 #: Networks of one push: two tensors each, they fit into a frame (wire.MAX_TENSORS).
@@ -47,7 +48,8 @@ class Networks:
         self._complaints = complaints
         self._snapshots = Snapshots(settings.weights, settings.budget_bytes)
         self._schedules: dict[str, WeightSchedule] = {}
-        self._calls: dict[str, int] = {}
+        self._calls: dict[Slot, int] = {}
+        self._wrong: Counter[str] = Counter()
 
     def take(
         self,
@@ -71,9 +73,9 @@ class Networks:
                 self._complaints.about(error, "a network is not kept")
                 continue
             try:
-                # Counted whatever is wrong: by its number a call finds those of other ranks.
-                if self._is_due(name) or name in problems:
-                    self._take(name, network, taken, shard, problems.get(name, ""))
+                problem = problems.get(name, "")
+                if self._is_due(name, shard, problem) or problem:
+                    self._take(name, network, taken, shard, problem)
             except Exception as error:
                 self._complaints.about(error, f"S.{name} fails", "bad_network")
                 taken.failures.append((f"S.{name}", message_of(error)))
@@ -87,9 +89,17 @@ class Networks:
         if len(taken.calls) + len(taken.failures) >= MOST_NETWORKS:
             raise BadNameError(f"network {name!r} is one too many: {MOST_NETWORKS} fit into a push")
 
-    def _is_due(self, name: str) -> bool:
-        self._calls[name] = self._calls.get(name, 0) + 1
-        return self._schedules[name].due(time.perf_counter())
+    def _is_due(self, name: str, shard: Shard | None, problem: str) -> bool:
+        """Count a call, whatever is wrong with it: its number finds the same call of other ranks,
+        also where the first ones of a member named no shard."""
+        slot = slot_of(name, shard)
+        missed = self._wrong[name] if shard is not None and shard.of_member else 0
+        call = self._calls[slot] = self._calls.get(slot, missed) + 1
+        if shard is None:
+            self._wrong[name] += bool(problem)
+            return self._schedules[name].due(time.perf_counter())
+        # By its number alone: costs differ from rank to rank, and ranks must take the same calls.
+        return (call - 1) % self._settings.weights_every < 2
 
     def _take(
         self, name: str, network: object, taken: Taken, shard: Shard | None, problem: str
@@ -107,9 +117,8 @@ class Networks:
                 "push: raise it, or push weights='sketch'"
             )
         taken.snapshots[name] = snapshot
-        taken.calls[name] = self._calls[name]
+        taken.calls[name] = self._calls[slot_of(name, shard)]
         if shard is None:
-            # Costs differ from rank to rank, and ranks must take the same calls.
             self._schedules[name].took(time.perf_counter() - started_s)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from trainer_hooks.landing import Landing
 from trainer_hooks.pushes import Moment, WeightsPush
 from trainer_hooks.scalars import MOST_SCALARS
+from trainer_hooks.shards import Slot, slot_of
 from trainer_hooks.snapshot import Layout
 from trainer_hooks.tables import Kept, Row, Tables
 from trainer_hooks.wire import EPOCH_PAIR, STEP_PAIR, Frame
@@ -25,8 +26,8 @@ class WeightsPacker:
     def __init__(self) -> None:
         self.rows = 0
         self.networks: dict[str, dict[str, Any]] = {}
-        self._newest: dict[str, Kept] = {}
-        self._closed_epoch: dict[str, Kept] = {}
+        self._newest: dict[Slot, Kept] = {}
+        self._closed_epoch: dict[Slot, Kept] = {}
 
     @property
     def nbytes(self) -> int:
@@ -36,14 +37,15 @@ class WeightsPacker:
 
     def fitting(self, pushes: Sequence[WeightsPush]) -> int:
         """How many of `pushes` fit into one frame: one layout a network, not too many names."""
-        layouts: dict[str, Layout] = {}
+        layouts: dict[Slot, Layout] = {}
         scalars: set[str] = set()
         for count, push in enumerate(pushes):
             scalars.update(push.scalars)
             if count and len(scalars) > MOST_SCALARS:
                 return count
             for name, snapshot in push.networks.items():
-                if layouts.setdefault(name, snapshot.layout) != snapshot.layout:
+                layout = snapshot.layout
+                if layouts.setdefault(slot_of(name, layout.shard), layout) != layout:
                     return count
         return len(pushes)
 
@@ -69,12 +71,12 @@ class WeightsPacker:
         if not self._closed_epoch:
             return None
         tables = Tables()
-        last = max((self._newest[name].row for name in self._closed_epoch), key=lambda r: r.seq)
+        last = max((self._newest[slot].row for slot in self._closed_epoch), key=lambda r: r.seq)
         # A row of its own: frames are told apart by the row they end at.
         row = tables.row(self._new_row(last.moment))
-        for name, closed in self._closed_epoch.items():
-            newest = self._newest[name]
-            tables.network(name, newest.layout).join(closed, newest, row, EPOCH_PAIR)
+        for slot, closed in self._closed_epoch.items():
+            newest = self._newest[slot]
+            tables.network(slot[0], newest.layout).join(closed, newest, row, EPOCH_PAIR)
         self._closed_epoch = {}
         return tables.frame()
 
@@ -84,23 +86,27 @@ class WeightsPacker:
 
     def _add_snapshot(self, name: str, kept: Kept, tables: Tables) -> None:
         """Join the snapshot with the one before it, or say why not if the network changed."""
-        before, self._newest[name] = self._newest.get(name), kept
-        self.networks[name] = _described(kept.layout)
+        slot = slot_of(name, kept.layout.shard)
+        before, self._newest[slot] = self._newest.get(slot), kept
+        if before is None or before.layout != kept.layout:
+            self.networks[name] = _described(
+                [one.layout for (other, _), one in self._newest.items() if other == name]
+            )
         table = tables.network(name, kept.layout)
         if before is None:
             return
         if before.layout != kept.layout:
-            self._closed_epoch.pop(name, None)
+            self._closed_epoch.pop(slot, None)
             reason = _change(name, before.layout, kept.layout)
             tables.add_failure(f"S.{name}", tables.row(kept.row), reason)
             return
         if before.call + 1 == kept.call:
             table.join(before, kept, tables.row(kept.row), STEP_PAIR)
         if _new_epoch(before.row.moment, kept.row.moment):
-            closed = self._closed_epoch.get(name)
+            closed = self._closed_epoch.get(slot)
             if closed is not None:
                 table.join(closed, before, tables.row(before.row), EPOCH_PAIR)
-            self._closed_epoch[name] = before
+            self._closed_epoch[slot] = before
 
 
 def _new_epoch(before: Moment, now: Moment) -> bool:
@@ -109,11 +115,12 @@ def _new_epoch(before: Moment, now: Moment) -> bool:
     return math.floor(now.epoch) != math.floor(before.epoch)
 
 
-def _described(layout: Layout) -> dict[str, Any]:
+def _described(layouts: Sequence[Layout]) -> dict[str, Any]:
+    """A network by the shards of it that are here, one if it is whole."""
     return {
-        "parameters": layout.parameters,
-        "tensors": len(layout.tensors),
-        "weights": layout.form,
+        "parameters": sum(layout.parameters for layout in layouts),
+        "tensors": sum(len(layout.tensors) for layout in layouts),
+        "weights": layouts[0].form,
     }
 
 

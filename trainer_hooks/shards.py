@@ -8,6 +8,9 @@ from trainer_hooks.errors import NetworkError, message_of
 from trainer_hooks.ranks import Rank
 from trainer_hooks.wire import MOST_SHARDS
 
+#: A network and the shard of it, 0 where it is whole: what has snapshots and calls of its own.
+Slot = tuple[str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -25,9 +28,14 @@ class Shard:
         return f"({self.index}, {self.count})"
 
 
+def slot_of(network: str, shard: Shard | None) -> Slot:
+    """What the snapshots of a network, or of a shard of it, are kept under."""
+    return network, shard.index if shard else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A call that does something: the shard it pushes, or what is wrong with it."""
+    """A call that does something: the shard it pushes, and what is wrong with it, "" if nothing."""
 
     shard: Shard | None
     problem: str = ""
@@ -41,7 +49,7 @@ class Role:
 
     Attributes:
         decided: whether a call has told.
-        shard: of this process; None while it pushes whole networks.
+        shard: the first of this process; None while it pushes whole networks.
     """
 
     def __init__(self, rank: Rank) -> None:
@@ -70,14 +78,18 @@ class Role:
             self.decided, self.shard = True, shard
         elif shard is not None and shard != self.shard:
             problem = self._conflict(shard)
-            self.shard = self.shard if problem else shard
-        return Admission(None if problem else shard, problem)
+            self.shard = self.shard or (None if problem else shard)
+        return Admission(self.shard if problem else shard, problem)
 
     def _conflict(self, shard: Shard) -> str:
         """Why the process cannot become `shard` now, "" if it can."""
-        if self.shard is not None:
-            return f"shard={shard} after shard={self.shard}: a process keeps its part of the whole"
-        if shard.of_member:
+        if self.shard is not None and self.shard.count != shard.count:
+            return f"shard={shard} after shard={self.shard}: their number must stay the same"
+        if self.member and not shard.of_member:
+            return (
+                f"shard={shard} after shard={self.shard}: shard 0 must be the first of its process"
+            )
+        if self.shard is None and shard.of_member:
             return f"shard={shard} after this process began a run by a push of whole networks"
         return ""
 

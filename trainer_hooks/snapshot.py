@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainer_hooks.landing import Landing, launch_beside
 from trainer_hooks.parameters import check_weights, is_torch, named_weights, size_of
-from trainer_hooks.shards import Shard
+from trainer_hooks.shards import Shard, Slot, slot_of
 from trainer_hooks.sketch import Projection
 
 Form = Literal["full", "sketch"]
@@ -75,7 +75,7 @@ class Snapshots:
     def __init__(self, weights: str, budget_bytes: int) -> None:
         self._weights = weights
         self._full_limit_bytes = min(FULL_LIMIT_BYTES, int(budget_bytes * FULL_LIMIT_SHARE))
-        self._known: dict[str, _Known] = {}
+        self._known: dict[Slot, _Known] = {}
 
     def take(self, name: str, network: object, shard: Shard | None = None) -> Snapshot:
         """Copy or project the weights of `network` as they are now.
@@ -91,10 +91,11 @@ class Snapshots:
         """
         names, tensors = named_weights(name, network, may_be_empty=shard is not None)
         sizes = tuple(zip(names, map(size_of, tensors), strict=True))
-        known = self._known.get(name)
+        slot = slot_of(name, shard)
+        known = self._known.get(slot)
         if known is None or known.sizes != sizes or known.layout.shard != shard:
             check_weights(name, network, names, tensors)
-            known = self._known[name] = self._plan(sizes, shard)
+            known = self._known[slot] = self._plan(sizes, shard)
         with np.errstate(all="ignore"):  # Inf and NaN are an answer, not an accident.
             if any(map(is_torch, tensors)):
                 return _take_torch(known, tensors, sys.modules["torch"])

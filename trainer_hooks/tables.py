@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer_hooks.pushes import Moment
+from trainer_hooks.shards import Slot, slot_of
 from trainer_hooks.sketch import BUCKETS
 from trainer_hooks.snapshot import Layout
 from trainer_hooks.wire import Frame
@@ -92,7 +93,7 @@ class Tables:
 
     def __init__(self) -> None:
         self._rows: dict[int, tuple[int, Row]] = {}
-        self._networks: dict[str, NetworkTable] = {}
+        self._networks: dict[Slot, NetworkTable] = {}
         self._scalars: dict[str, list[tuple[int, float]]] = {}
         self._failures: list[dict[str, Any]] = []
 
@@ -101,8 +102,8 @@ class Tables:
         return self._rows.setdefault(row.seq, (len(self._rows), row))[0]
 
     def network(self, name: str, layout: Layout) -> NetworkTable:
-        """The table of a network; it has one layout in a frame."""
-        return self._networks.setdefault(name, NetworkTable(layout))
+        """The table of a network, or of a shard of it; it has one layout in a frame."""
+        return self._networks.setdefault(slot_of(name, layout.shard), NetworkTable(layout))
 
     def add_scalar(self, name: str, row: int, value: float) -> None:
         """Add a value of a scalar."""
@@ -115,7 +116,7 @@ class Tables:
     def frame(self) -> Frame:
         """The frame, without run and segment."""
         tensors = self._row_tensors()
-        joined = {name: table for name, table in self._networks.items() if not table.empty}
+        joined = {slot: table for slot, table in self._networks.items() if not table.empty}
         for index, table in enumerate(joined.values()):
             tensors.update(table.tensors(index))
         for index, entries in enumerate(self._scalars.values()):
@@ -124,7 +125,7 @@ class Tables:
             tensors[f"scalar.{index}.value"] = np.array(values, np.float64)
         header = {
             "networks": [
-                table.header(name, index) for index, (name, table) in enumerate(joined.items())
+                table.header(name, index) for index, ((name, _), table) in enumerate(joined.items())
             ],
             "scalars": list(self._scalars),
             "failures": self._failures,

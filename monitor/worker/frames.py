@@ -106,7 +106,7 @@ def weights_frame(frame: Frame) -> WeightsFrame:
         rows = _rows(frame)
         count = rows.seq.size
         networks = tuple(_network(frame, entry, count) for entry in header["networks"])
-        checks.unique((network.name for network in networks), "network")
+        checks.unique((_slot(network) for network in networks), "network")
         checks.unique(header["scalars"], "scalar")
         scalars = {
             _scalar_name(name): _scalar(frame, index, count)
@@ -198,6 +198,11 @@ def _shard(entry: dict[str, Any], calls: NDArray[Any], pairs: NDArray[np.int64])
     if len(points) < len(calls) or not all(0 <= call < MOST_ROWS for call, _ in points):
         raise WireError(f"calls are not whole, 0 to {MOST_ROWS}, each once for a kind of pair")
     return Shard(index, count, calls)
+
+
+def _slot(network: NetworkBlock) -> str:
+    """A network, or one shard of it; a name holds no "/"."""
+    return network.name if network.shard is None else f"{network.name}/{network.shard.index}"
 
 
 def _check_pairs(name: str, pairs: NDArray[Any], snapshots: int, rows: int) -> None:

@@ -12,7 +12,7 @@ from monitor.store.weight_parts import PointId, WeightPart, WeightParts
 from monitor.worker.angles import broken, buckets_of, pair_terms
 from monitor.worker.frames import EPOCH_PAIR, NetworkBlock, Shard, WeightsFrame
 from trainer_hooks.errors import WireError
-from trainer_hooks.keys import EPOCH_SUFFIX, member_name
+from trainer_hooks.keys import EPOCH_SUFFIX
 
 #: Looks at points that another worker settles at the same time; the sweep finds the rest.
 MOST_LOOKS = 3
@@ -24,16 +24,13 @@ def parts_of(job: Job, frame: WeightsFrame) -> list[WeightPart]:
     """What a frame brings of points whose network is spread over ranks.
 
     Raises:
-        WireError: it was not pushed by the rank that its shards belong to.
+        WireError: only rank 0 may push shard 0 and whole networks.
     """
     parts: list[WeightPart] = []
     for network in frame.networks:
         shard = network.shard
-        expected = job.owner if shard is None or shard.index == 0 else None
-        if shard is not None and shard.index > 0:
-            expected = member_name(job.owner, shard.index)
-        if job.segment != expected:
-            raise WireError(f"the part of {network.name!r} comes from {job.segment!r}")
+        if job.member and (shard is None or shard.index == 0):
+            raise WireError(f"{network.name!r} of rank 0 comes from {job.segment!r}")
         if shard is not None:
             parts += _parts(job, frame.rows, network, shard)
     return parts

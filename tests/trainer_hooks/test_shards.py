@@ -19,6 +19,7 @@ from tests.trainer_hooks.conftest import Start
 from tests.trainer_hooks.mail import Mail, eventually
 from tests.trainer_hooks.trainers import in_a_process, in_processes
 from tests.worker.test_loop import made, work_off
+from tests.worker.test_shards import time_passes
 from trainer_hooks import Run, keys, sender
 from trainer_hooks.errors import NetworkError
 from trainer_hooks.ranks import Rank
@@ -61,10 +62,10 @@ def angles(snapshots: Sequence[Weights]) -> list[Any]:
 
 
 def worked_off(mail: Mail) -> None:
-    """A worker does what waits, and is out of patience with what is missing."""
-    worker = made(Worker(mail.store, FastLane(), part_wait_s=0.05))
-    work_off(worker)
-    eventually(lambda: not worker.step(50) and not mail.store.data.exists(keys.waiting_points(0)))
+    """A worker does what waits, and then is out of patience with what is missing."""
+    work_off(made(Worker(mail.store, FastLane())))
+    time_passes(mail.store)
+    assert not mail.store.data.exists(keys.waiting_points(0))
 
 
 def points(mail: Mail, metric: str = "S.G", run: str = "demo") -> dict[str, list[Any]]:
@@ -181,21 +182,36 @@ def test_wrong_shard_of_another_rank_begins_no_run(start: Start, mail: Mail, giv
     assert run.dropped == {"bad_network": 1}
 
 
-def test_wrong_call_of_one_rank_fails_that_point_alone(start: Start, mail: Mail) -> None:
+@pytest.mark.parametrize(
+    ("rank", "bad", "status"),
+    [
+        (1, 2, ["ok", "failed", "failed", "ok", "ok"]),
+        (1, 0, ["failed", "ok", "ok", "ok", "ok"]),
+        (0, 0, ["failed", "ok", "ok", "ok", "ok"]),
+        (0, 2, ["ok", "failed", "ok", "ok"]),
+    ],
+)
+def test_wrong_call_of_one_rank_fails_its_points_alone(
+    start: Start, mail: Mail, rank: int, bad: int, status: list[str]
+) -> None:
     runs = [start("demo", redis_url=mail.redis_url) for _ in range(2)]
     snapshots = walk(6)
     for step, whole in enumerate(snapshots):
         for index, part in enumerate(np.split(whole, 2)):
-            wrong = index == 1 and step == 2
-            runs[index].push_weights(step, G={"w": part}, shard=(2, 2) if wrong else (index, 2))
+            wrong = (index, step) == (rank, bad)
+            given = (2 * index, 2 * index) if wrong else (index, 2)
+            runs[index].push_weights(step, G={"w": part}, shard=given)
     for run in runs:
         run.finish()
     worked_off(mail)
     found = points(mail)
-    assert found["status"] == ["ok", "failed", "failed", "ok", "ok"]
-    assert found["value"][3:] == angles(snapshots)[3:]
-    assert reasons(mail) == ["shard 1 of 2 did not come within 0.05 s"]
-    assert read_run(mail.store, "demo").drops == {"bad_network": 1}
+    assert found["status"] == status
+    assert found["value"][-2:] == angles(snapshots)[-2:]
+    if rank == 1:
+        assert reasons(mail) == ["shard 1 of 2 did not come within 60 s"]
+    else:
+        assert "expected (i, n)" in reasons(mail)[0]
+    assert read_run(mail.store, "demo").drops.get("bad_network") == 1
 
 
 def test_changing_the_number_of_shards_fails_those_points(start: Start, mail: Mail) -> None:
@@ -205,7 +221,7 @@ def test_changing_the_number_of_shards_fails_those_points(start: Start, mail: Ma
     run.finish()
     ((step, reason),) = mail.failures("demo")["S.G"]
     assert step == 2
-    assert reason == "shard=(0, 3) after shard=(0, 2): a process keeps its part of the whole"
+    assert reason == "shard=(0, 3) after shard=(0, 2): their number must stay the same"
     assert mail.pairs("demo", "G") == [(1, 0, 1), (4, 0, 1)]
 
 
@@ -220,6 +236,30 @@ def test_ranks_that_count_differently_fail_with_the_reason(start: Start, mail: M
     assert points(mail)["status"] == ["failed", "failed"]
     assert reasons(mail)[0].startswith("shard 1 is one of 3, but shard 0 is one of 2")
     assert len(points(mail, "loss")["step"]) == 3
+
+
+def test_process_may_push_several_shards(start: Start, mail: Mail) -> None:
+    runs = [start("demo", redis_url=mail.redis_url) for _ in range(2)]
+    snapshots = walk()
+    for step, whole in enumerate(snapshots):
+        for index, part in enumerate(np.array_split(whole, 4)):
+            runs[index // 2].push_weights(step, G={"w": part}, shard=(index, 4), epoch=step // 2)
+    for run in runs:
+        run.finish()
+    worked_off(mail)
+    assert points(mail)["value"] == angles(snapshots)
+    assert points(mail, "S.G@epoch")["value"] == angles(snapshots[1::2])
+    record = read_run(mail.store, "demo")
+    assert (record.problems, record.networks["G"]["parameters"]) == ([], 60)
+
+
+def test_shard_0_after_others_is_refused(start: Start, mail: Mail) -> None:
+    role = Role(Rank({}))
+    assert role.admit((1, 2)) is not None
+    admission = role.admit((0, 2))
+    assert admission is not None
+    expected = "shard=(0, 2) after shard=(1, 2): shard 0 must be the first of its process"
+    assert (admission.problem, role.shard) == (expected, Shard(1, 2))
 
 
 def test_whole_networks_before_shards_are_another_run(start: Start, mail: Mail) -> None:
