@@ -127,6 +127,9 @@ def push_weights(
 ) -> None:
     """Push weights as they are now; call it after the optimizer steps, every iteration.
 
+    In a distributed training rank 0 pushes; on other ranks both calls do nothing, unless `shard` is
+    given or ``SQD_RANK=0`` says that this process trains networks of its own.
+
     Args:
         step: of the training, a whole number ≥ 0.
         networks: name → network, for names that are no keywords.
