@@ -82,6 +82,9 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "about": _about(options, training),
         **{part: [] for part in PARTS},
     }
+    if "outages" in options.parts:
+        # First: wandb leaves the address of its service in the environment, for children to share.
+        results["outages"] = _outages(options, folder / "outages")
     worker = Elsewhere(folder / "redis")
     try:
         if "training" in options.parts:
@@ -90,8 +93,6 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             results["alone"] = _alone(options, training, worker, folder / "alone")
     finally:
         worker.close()
-    if "outages" in options.parts:
-        results["outages"] = _outages(options, folder / "outages")
     return results
 
 

@@ -1,6 +1,5 @@
 """What each logger does to a trainer when its server is away, killed or frozen."""
 
-import contextlib
 import json
 import os
 import signal
@@ -8,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -107,13 +107,10 @@ def suffer(scenario: Scenario, folder: Path, calls: int, limit_s: float) -> dict
         return {**row, "missing": "not installed"}
     folder.mkdir(parents=True)
     try:
-        server = scenario.server(folder)
-    except RuntimeError as error:
+        with closing(scenario.server(folder)) as server:
+            return {**row, **_watch(scenario, server, folder, calls, limit_s)}
+    except servers.ServerError as error:
         return {**row, "missing": str(error)}
-    try:
-        return {**row, **_watch(scenario, server, folder, calls, limit_s)}
-    finally:
-        server.close()
 
 
 def _watch(
@@ -190,6 +187,6 @@ def _last_words(folder: Path) -> str:
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
     """Kill the child's whole session: loggers leave processes behind, some of them frozen."""
-    with contextlib.suppress(ProcessLookupError):
+    with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -25,6 +25,10 @@ POLL_S = 0.1
 TOKEN = secrets.token_hex(16)
 
 
+class ServerError(Exception):
+    """A server did not start, or there is none."""
+
+
 class Server:
     """Something to talk to; by itself, a port that nobody listens on ("absent").
 
@@ -131,7 +135,7 @@ class Command(Server):
             time.sleep(POLL_S)
         log = (self.folder / "server.log").read_text(errors="replace").strip()
         self.close()
-        raise RuntimeError(f"the server did not start: {log[-200:]}")
+        raise ServerError(f"the server did not start: {log[-200:]}")
 
 
 class Service(Server):
@@ -144,7 +148,7 @@ class Service(Server):
     def signal(self, number: signal.Signals, trainer: int) -> None:
         self._found = self._found or _children(trainer, "wandb-core")
         if not self._found:
-            raise RuntimeError("wandb has no service process")
+            raise ServerError("wandb has no service process")
         for pid in self._found:
             os.kill(pid, number)
 
