@@ -7,10 +7,8 @@ touching a socket, and a call that waited for a frozen server would never return
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,19 +18,17 @@ import numpy as np
 import pytest
 
 import trainer_hooks
-from monitor.store.embedded import EmbeddedRedis
 from monitor.store.runs import delete_run, read_run, run_ids
 from tests.trainer_hooks.conftest import Start
 from tests.trainer_hooks.device import Device
 from tests.trainer_hooks.mail import Mail, eventually
-from trainer_hooks import Run, clients, keys, schedule, sender
+from tests.trainer_hooks.outage import DURABLE, VOLATILE, Outage, push, steps_of
+from trainer_hooks import clients, keys, schedule, sender
 from trainer_hooks.landing import Landing
 from trainer_hooks.link import Link
 from trainer_hooks.pushes import Moment, WeightsPush
 
 MIB = 2**20
-DURABLE, VOLATILE = 0, 1
-SOCKET_CALLS = ("connect", "connect_ex", "send", "sendall", "recv", "recv_into", "sendmsg")
 
 
 @pytest.fixture(autouse=True)
@@ -44,95 +40,11 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "SOCKET_TIMEOUT_S", 0.5)
 
 
-class Outage:
-    """Embedded servers of one test, to be treated badly. The hooks find them by the endpoint."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self._server: EmbeddedRedis | None = None
-
-    def up(self) -> None:
-        """Start, or start again on the same data with other ports and passwords."""
-        self._server = EmbeddedRedis(self.home)
-        self._server.store.data.set(keys.BLOB_URL, self._server.blob_url)
-        self._server.announce()
-
-    def down(self) -> None:
-        """Stop both, if they run."""
-        if self._server is not None:
-            for which in (DURABLE, VOLATILE):
-                self.send(which, signal.SIGCONT)
-            self._server.store.data.close()
-            self._server.store.blobs.close()
-            self._server.close()
-            self._server = None
-
-    def send(self, which: int, what: signal.Signals) -> None:
-        """Send a signal to one of the servers."""
-        child = self.server._children[which]
-        if child.poll() is None:
-            os.kill(child.pid, what)
-
-    def empty(self) -> None:
-        """As if both had been restarted without their data."""
-        self.server.store.blobs.flushall()
-        with self.server.store.data.pipeline() as both:
-            both.flushall()
-            both.set(keys.BLOB_URL, self.server.blob_url)
-            both.execute()
-
-    def release(self, run: str) -> None:
-        """Give the budget back, as a worker does that has taken what is there."""
-        self.server.store.blobs.delete(keys.outstanding(run), keys.outstanding_bytes(run))
-
-    @property
-    def server(self) -> EmbeddedRedis:
-        assert self._server is not None
-        return self._server
-
-    @property
-    def mail(self) -> Mail:
-        return Mail(self.server.store, self.server.redis_url)
-
-
 @pytest.fixture
 def outage() -> Iterator[Outage]:
     made = Outage(Path(os.environ["SQD_HOME"]))
     yield made
     made.down()
-
-
-def push(run: Run, steps: range) -> None:
-    """As a training does."""
-    for step in steps:
-        run.push_weights(step, G={"w": np.full(4, step + 1.0)}, scalars={"loss": float(step)})
-        run.push_samples(step, lambda n: np.zeros((n, 1, 2, 2), np.uint8))
-
-
-def steps_of(mail: Mail, run: str) -> list[int]:
-    return [step for step, _ in mail.scalars(run).get("loss", [])]
-
-
-def test_training_thread_touches_no_socket(
-    outage: Outage, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    touched: dict[str, set[str]] = {}
-
-    def recording(name: str, original: Any) -> Any:
-        def call(self: Any, *args: Any) -> Any:
-            touched.setdefault(threading.current_thread().name, set()).add(name)
-            return original(self, *args)
-
-        return call
-
-    outage.up()
-    for name in SOCKET_CALLS:
-        monkeypatch.setattr(socket.socket, name, recording(name, getattr(socket.socket, name)))
-    run = start("demo", samples=4, samples_every=5)
-    push(run, range(20))
-    run.finish()
-    assert set(touched) == {"sqd-sender"}
-    assert {"connect", "sendall"} <= touched["sqd-sender"]
 
 
 def test_redis_absent_at_the_start_and_there_later(outage: Outage, start: Start) -> None:
