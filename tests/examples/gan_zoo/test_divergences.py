@@ -117,6 +117,17 @@ def test_composed_is_finite_where_float32_would_cancel(name: str) -> None:
     assert bool(torch.isfinite(slope).all())
 
 
+def test_weighted_js_far_from_the_decision() -> None:
+    # f*(g(v)) = (1 − π)(log(1 − π) − log(1 − σ(v)^{1/π})), with 50 digits.
+    raw = torch.tensor([-80.0, 30.0, 39.0, 41.0, 80.0], dtype=torch.float64)
+    with mpmath.workdps(50):
+        rest = 1 - mpmath.mpf(WEIGHT)
+        shares = [(1 + mpmath.exp(-mpmath.mpf(float(v)))) ** (-1 / (1 - rest)) for v in raw]
+        expected = [float(rest * (mpmath.log(rest) - mpmath.log(1 - share))) for share in shares]
+    value = DIVERGENCES["weighted-js"].conjugate_of_activation(raw)
+    torch.testing.assert_close(value, torch.tensor(expected, dtype=torch.float64))
+
+
 def test_lambert_w_against_mpmath() -> None:
     y = torch.linspace(-60, 700, 200, dtype=torch.float64)
     expected = [float(mpmath.lambertw(mpmath.exp(float(value))).real) for value in y]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from examples.gan_zoo.regularizers import (
+    PROBE,
     adversarial_direction,
     adversarial_lipschitz,
     augmented,
@@ -30,6 +31,17 @@ def test_the_adversarial_direction_is_that_of_the_gradient() -> None:
     direction = adversarial_direction(lambda x: x @ W, REAL)
     torch.testing.assert_close(direction.abs(), (W.abs() / 3).expand(4, 3))
     torch.testing.assert_close(direction.norm(dim=1), torch.ones(4, dtype=torch.float64))
+
+
+def test_the_adversarial_direction_is_looked_for_at_length_xi() -> None:
+    lengths = []
+
+    def critic(x: Tensor) -> Tensor:
+        lengths.append((x - REAL).detach().norm(dim=1))
+        return x @ W
+
+    adversarial_direction(critic, REAL)
+    torch.testing.assert_close(lengths[0], torch.full((4,), PROBE, dtype=torch.float64))
 
 
 def test_the_adversarial_direction_finds_more_than_a_random_one() -> None:

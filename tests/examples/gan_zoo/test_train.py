@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from examples.gan_zoo import train
+from examples.gan_zoo import checkpoint, train
 from examples.gan_zoo.command_line import parse
 from examples.gan_zoo.recipe import Recipe
 from trainer_hooks import Run
@@ -80,6 +80,18 @@ def test_a_second_call_continues_run_and_steps(watcher: Watcher, tmp_path: Path)
     ]
     train.main([*common, "--iterations", "5"])
     assert len(watcher.weights) == 5, "nothing is left to do"
+
+
+def test_checkpoints_come_in_between_and_at_the_end(
+    watcher: Watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = []
+    monkeypatch.setattr(
+        checkpoint, "save", lambda training, run, folder: saved.append((training.step, run))
+    )
+    often = ["--checkpoint", str(tmp_path), "--checkpoint-every", "2", "--run", "mine"]
+    train.main([*TINY, *often, "--iterations", "5"])
+    assert saved == [(2, "mine"), (4, "mine"), (5, "mine")]
 
 
 def test_progress_ends_with_how_far_it_got(

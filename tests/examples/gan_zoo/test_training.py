@@ -186,6 +186,13 @@ def test_lambda_scales_the_penalty() -> None:
     assert values[1] > 0
 
 
+def test_the_conditional_discriminator_also_judges_wrong_labels() -> None:
+    # Before it has learnt anything, each of the terms is −log ½.
+    for conditional, terms in ((False, 2), (True, 3)):
+        loss = Training(replace(IMAGES, conditional=conditional)).iterate()["loss.D"]
+        assert float(loss) == pytest.approx(terms * math.log(2), abs=0.25)
+
+
 def test_points_need_a_network_for_points() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         Training(replace(POINTS, network="demo"))
