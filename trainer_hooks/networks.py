@@ -2,17 +2,18 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import BadNameError, NetworkError, message_of
 from trainer_hooks.keys import check_network
-from trainer_hooks.schedule import WeightSchedule
+from trainer_hooks.schedule import BackgroundCost, WeightSchedule
 from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Shard, Slot, slot_of
-from trainer_hooks.snapshot import Snapshot, Snapshots
+from trainer_hooks.sketch import BUCKETS
+from trainer_hooks.snapshot import FLOAT32_BYTES, Snapshot, Snapshots
 
 #: Networks of one push: two tensors each, they fit into a frame (wire.MAX_TENSORS).
 MOST_NETWORKS = 64
@@ -41,12 +42,21 @@ class Networks:
     Args:
         settings: of the run.
         complaints: where errors go.
+        spent_s: tells the CPU seconds that our threads have spent so far.
     """
 
-    def __init__(self, settings: Settings, complaints: Complaints) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        complaints: Complaints,
+        spent_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._settings = settings
         self._complaints = complaints
         self._snapshots = Snapshots(settings.weights, settings.budget_bytes)
+        self._background = BackgroundCost(spent_s)
+        #: Networks whose snapshots are larger than a sketch: what they cost our threads counts.
+        self._heavy: set[str] = set()
         self._schedules: dict[str, WeightSchedule] = {}
         self._calls: dict[Slot, int] = {}
         self._wrong: Counter[str] = Counter()
@@ -85,7 +95,9 @@ class Networks:
         if name not in self._schedules:
             checked = check_network(name)
             every, overhead = self._settings.weights_every, self._settings.max_overhead
-            self._schedules[checked] = WeightSchedule(every, overhead)
+            self._schedules[checked] = WeightSchedule(
+                every, overhead, lambda: self._background.each_s if checked in self._heavy else 0.0
+            )
         if len(taken.calls) + len(taken.failures) >= MOST_NETWORKS:
             raise BadNameError(f"network {name!r} is one too many: {MOST_NETWORKS} fit into a push")
 
@@ -118,6 +130,9 @@ class Networks:
             )
         taken.snapshots[name] = snapshot
         taken.calls[name] = self._calls[slot_of(name, shard)]
+        if snapshot.values.nbytes > BUCKETS * FLOAT32_BYTES:
+            self._heavy.add(name)
+        self._background.took()
         if shard is None:
             self._schedules[name].took(time.perf_counter() - started_s)
 

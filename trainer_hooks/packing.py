@@ -12,9 +12,6 @@ from trainer_hooks.lines import PACK_INTERVAL_S, SamplesLine, WeightsLine
 from trainer_hooks.outbox import Outbox
 from trainer_hooks.push_queue import PushQueue
 
-#: Longest sleep without work, seconds.
-IDLE_S = 3.0
-
 log = logging.getLogger("trainer_hooks")
 
 
@@ -45,7 +42,6 @@ class Packing:
         """Pack what waits and end; what was not sent by `give_up_s` (monotonic) goes to disk."""
         self._give_up_s = give_up_s
         self._closing.set()
-        self._queue.wake()
 
     def join(self, timeout_s: float) -> None:
         """Wait for the end."""
@@ -53,6 +49,7 @@ class Packing:
 
     def _work(self) -> None:
         while not self.done.is_set():
+            began_s = time.thread_time()
             try:
                 self._step()
             except Exception:
@@ -61,6 +58,7 @@ class Packing:
                     log.exception("sqd: pushes could not be packed and are dropped")
                 self._said = True
                 time.sleep(PACK_INTERVAL_S)
+            self._queue.spend(time.thread_time() - began_s)
 
     def _step(self) -> None:
         closing = self._closing.is_set()
@@ -84,13 +82,8 @@ class Packing:
         self.done.set()
 
     def _wait(self) -> None:
-        """Until something waits, and then until a frame of it is worth sending."""
+        """Until there may be something to do."""
         if not self._outbox.room.is_set():
             self._outbox.room.wait(PACK_INTERVAL_S)
-        elif self._closing.is_set() or self._queue.holds_samples():
-            return
-        elif self._queue.empty():
-            self._queue.wait(IDLE_S)
+        elif not self._queue.holds_samples():
             self._closing.wait(self.weights.wait_s or PACK_INTERVAL_S)
-        else:
-            self._closing.wait(self.weights.wait_s)

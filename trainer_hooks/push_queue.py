@@ -1,8 +1,6 @@
 """What waits between the training thread and the sender: a queue with a byte budget."""
 
-import contextlib
 import itertools
-import queue
 import threading
 from collections import Counter, deque
 from typing import Generic, TypeVar
@@ -32,8 +30,9 @@ class Lane(Generic[Push]):
 class PushQueue:
     """Bounded by bytes over both lanes; what does not fit drops the oldest, counted by reason.
 
-    Its lock guards a few deque operations and is never held across input or output. A signal
-    handler may put, too, amid another put: the lock and what wakes the sender are reentrant.
+    Its lock guards a few deque operations and is never held across input or output. It is
+    reentrant: a signal handler may put, too, amid another put. Putting wakes nobody: on a machine
+    whose cores are busy, whoever was woken would take the training's turn.
 
     Args:
         budget_bytes: most bytes that wait here or are held elsewhere on the way (see `hold`).
@@ -41,11 +40,13 @@ class PushQueue:
     Attributes:
         begun: whether this process pushes. Until then the sender registers no run: most ranks of
             a distributed training never push.
+        spent_s: CPU time of our threads so far, seconds.
     """
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
         self.begun = False
+        self.spent_s = 0.0
         self._lock = threading.RLock()
         self._waiting_bytes = 0
         self._held: dict[str, int] = {}
@@ -54,7 +55,6 @@ class PushQueue:
         self._weights: Lane[WeightsPush] = Lane()
         self._samples: Lane[SamplesPush] = Lane()
         self._dropped: Counter[str] = Counter()
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     @property
     def used_bytes(self) -> int:
@@ -77,23 +77,15 @@ class PushQueue:
                 self._samples.waiting.append((self._number, nbytes, push))
             self._waiting_bytes += nbytes
             self._shrink()
-        self.wake()
 
     def begin(self) -> None:
         """Say that this process pushes."""
-        if not self.begun:
-            self.begun = True
-            self.wake()
+        self.begun = True
 
-    def wake(self) -> None:
-        """End the sender's `wait`."""
-        if self._bell.empty():
-            self._bell.put(None)
-
-    def wait(self, seconds: float) -> None:
-        """Until something was put since the last wait, or `wake` was called, or for `seconds`."""
-        with contextlib.suppress(queue.Empty):
-            self._bell.get(timeout=seconds)
+    def spend(self, seconds: float) -> None:
+        """Add to the CPU time that our threads took for what was pushed."""
+        with self._lock:
+            self.spent_s += seconds
 
     def hold(self, owner: str, nbytes: int) -> None:
         """Say that `owner` holds `nbytes` outside the queue; the oldest pushes make room for it."""

@@ -41,7 +41,7 @@ class Run:
         self._role = Role(Rank())
         self._queue = PushQueue(settings.budget_bytes)
         self.complaints = Complaints(self._queue, strict=settings.strict)
-        self._networks = Networks(settings, self.complaints)
+        self._networks = Networks(settings, self.complaints, lambda: self._queue.spent_s)
         self._scalars = Scalars(self.complaints)
         self._sampling = SampleSchedule(settings.samples_every)
         self._collector = BatchCollector(self._queue, settings.samples)

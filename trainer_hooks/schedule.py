@@ -2,14 +2,39 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 from statistics import median
 
 #: Costs and intervals remembered, in calls; the median of them is what a call costs now.
 WINDOW_CALLS = 32
 #: Calls before the first adaptation: first calls allocate and are no measure of the later ones.
 WARMUP_CALLS = 8
+#: Snapshots over which the work of our own threads is averaged: several of their bursts.
+BACKGROUND_SNAPSHOTS = 64
 #: ``samples_every="auto"``: sampling may take this share of the training's time (contract: 1%).
 SAMPLING_SHARE = 0.01
+
+
+class BackgroundCost:
+    """What our threads spend for a snapshot, on average: they work in bursts, so a median is none.
+
+    Args:
+        spent_s: tells the CPU seconds that they have spent so far.
+    """
+
+    def __init__(self, spent_s: Callable[[], float]) -> None:
+        self._spent_s = spent_s
+        self._began_s = 0.0
+        self._snapshots = 0
+        self.each_s = 0.0
+
+    def took(self) -> None:
+        """Count a snapshot."""
+        self._snapshots += 1
+        if self._snapshots >= BACKGROUND_SNAPSHOTS:
+            now_s = self._spent_s()
+            self.each_s = (now_s - self._began_s) / self._snapshots
+            self._began_s, self._snapshots = now_s, 0
 
 
 class WeightSchedule:
@@ -17,12 +42,16 @@ class WeightSchedule:
 
     Args:
         every: calls from one pair to the next; 1 takes every call.
-        max_overhead: highest share of the training thread's time; the stride grows to keep it.
+        max_overhead: highest share of the training's time; the stride grows to keep it.
+        background_s: tells what a snapshot costs outside the training thread, seconds.
     """
 
-    def __init__(self, every: int, max_overhead: float) -> None:
+    def __init__(
+        self, every: int, max_overhead: float, background_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._every = every
         self._max_overhead = max_overhead
+        self._background_s = background_s
         self._phase = 0
         self._stride = every
         self._costs_s: deque[float] = deque(maxlen=WINDOW_CALLS)
@@ -56,7 +85,7 @@ class WeightSchedule:
         if not self._costs_s or not self._intervals_s:
             return self._every
         allowed_s = self._max_overhead * median(self._intervals_s)
-        cost_s = median(self._costs_s)
+        cost_s = median(self._costs_s) + self._background_s()
         if cost_s <= allowed_s:
             return self._every
         return max(self._every, math.ceil(2 * cost_s / max(allowed_s, 1e-9)))

@@ -59,7 +59,7 @@ class Sender:
         self._next_beat_s = 0.0
         self._retry_s = RETRY_FIRST_S
         self._said: set[str] = set()
-        self._deleted = False
+        self._deleted = self._tried = False
         self._batches = self._batches_done = 0
         self._packing.start()
         self._thread = threading.Thread(target=self._work, name="sqd-sender", daemon=True)
@@ -110,6 +110,7 @@ class Sender:
 
     def _work(self) -> None:
         while True:
+            began_s = time.thread_time()
             try:
                 if self._done():
                     break
@@ -137,6 +138,8 @@ class Sender:
                 self._said.add("defect")
                 self._drop_first("defect")
                 self._rest(RETRY_FIRST_S)
+            finally:
+                self._queue.spend(time.thread_time() - began_s)
         self._link.close()
 
     def _done(self) -> bool:
@@ -151,7 +154,8 @@ class Sender:
         if not (self._packing.done.is_set() and self._outbox.empty):
             return False
         if not self._link.connected:
-            return not self._link.registered
+            # One try is due to a run that pushed nothing that could be sent: it has its counts.
+            return not self._link.registered and (self._tried or not self._queue.begun)
         self._beat(finished=True)
         return True
 
@@ -180,6 +184,7 @@ class Sender:
         return max(0.0, self._next_beat_s - time.monotonic())
 
     def _connect(self) -> None:
+        self._tried = True
         if self._link.connect(self._outbox.first_row(self._packing.weights.rows)):
             # What this Redis has not seen, nobody will evaluate.
             self._batches = self._batches_done = 0

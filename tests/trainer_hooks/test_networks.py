@@ -1,5 +1,7 @@
 """Networks of a push: one that cannot be taken fails alone, with its reason."""
 
+import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import NetworkError
 from trainer_hooks.networks import MOST_NETWORKS, SNAPSHOT_COPIES, Networks, Taken, gathered
 from trainer_hooks.push_queue import PushQueue
+from trainer_hooks.schedule import BACKGROUND_SNAPSHOTS
 from trainer_hooks.settings import read_settings
+from trainer_hooks.sketch import BUCKETS
 
 W = {"w": np.ones(4, np.float32)}
 
@@ -97,6 +101,22 @@ def test_thinned_calls_take_nothing_and_keep_pairs_adjacent(queue: PushQueue) ->
     networks = made(queue, weights_every=4)
     calls = [take(networks, {"G": W}).calls.get("G") for _ in range(10)]
     assert calls == [1, 2, None, None, 5, 6, None, None, 9, 10]
+
+
+def test_work_of_our_threads_thins_large_snapshots_only(queue: PushQueue) -> None:
+    spent_s = itertools.count(0.0, 1e6)
+    settings = read_settings(
+        {"SQD_HOME": str(Path.cwd())}, run="test", weights="full", max_overhead=1.0
+    )
+    networks = Networks(settings, Complaints(queue, strict=True), lambda: next(spent_s))
+    large = {"w": np.ones(BUCKETS + 1, np.float32)}
+    taken = Counter(
+        name
+        for _ in range(2 * BACKGROUND_SNAPSHOTS)
+        for name in take(networks, {"G": large, "D": W}).snapshots
+    )
+    assert taken["D"] == 2 * BACKGROUND_SNAPSHOTS
+    assert taken["G"] < taken["D"]
 
 
 def test_more_networks_than_a_frame_holds(networks: Networks, queue: PushQueue) -> None:

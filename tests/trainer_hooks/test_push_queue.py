@@ -176,16 +176,6 @@ def test_threads_lose_nothing_uncounted() -> None:
     assert queue.used_bytes == 0
 
 
-def test_waiting_ends_with_a_push_that_came_before_or_with_a_wake() -> None:
-    queue = PushQueue(10**6)
-    queue.put(weights(1))
-    queue.put(weights(2))
-    queue.wait(3600)
-    queue.wake()
-    queue.wait(3600)
-    queue.wait(0.001)
-
-
 def test_signal_handler_may_push_in_the_middle_of_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
     queue = PushQueue(4 * KIB)
     inner = iter([lambda: queue.put(samples(9))])

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer_hooks.schedule import WARMUP_CALLS, SampleSchedule, WeightSchedule
+from trainer_hooks.schedule import (
+    WARMUP_CALLS,
+    BackgroundCost,
+    SampleSchedule,
+    WeightSchedule,
+)
 
 
 def due_calls(schedule: WeightSchedule, calls: int, interval_s: float, cost_s: float) -> list[int]:
@@ -37,6 +42,23 @@ def test_thinned_until_the_share_is_kept_and_always_in_pairs(cost_s: float, shar
     assert len(late) * cost_s / 2000 <= share * 1.1
     assert [call for call in late if not {call - 1, call + 1} & set(due)] == []
     assert cost_s > share or due == list(range(4000))
+
+
+def test_work_of_our_own_threads_counts() -> None:
+    spent_s = [0.0]
+    background = BackgroundCost(lambda: spent_s[0])
+    schedule = WeightSchedule(1, 0.02, lambda: background.each_s)
+    due = []
+    for call in range(4000):
+        if schedule.due(float(call)):
+            due.append(call)
+            schedule.took(0.001)
+            background.took()
+            # In bursts, as they work: nothing for most snapshots, much for a few.
+            spent_s[0] += 0.8 if len(due) % 8 == 0 else 0.0
+    late = [call for call in due if call >= 2000]
+    assert len(late) * (0.001 + 0.1) / 2000 <= 0.02 * 1.1
+    assert len(late) > 200
 
 
 def test_first_calls_are_no_measure() -> None:

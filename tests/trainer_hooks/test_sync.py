@@ -94,7 +94,7 @@ TRAINER = """
     import sys, time
     import numpy as np
     import trainer_hooks
-    run = trainer_hooks.start("demo", redis_url=sys.argv[1])
+    run = trainer_hooks.start("demo", redis_url=sys.argv[1], max_overhead=1.0)
     for step in range(10**9):
         now = time.time()
         run.push_weights(step, G={"w": np.full(4, step + 1.0)}, scalars={"loss": now})
