@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from monitor.diversity.clusters import cluster, compacted
 from monitor.diversity.embedding import Embedded, embed_gallery
+from monitor.diversity.feature_sample import FeatureSample
 from monitor.diversity.gallery import Gallery
 from monitor.diversity.reference import ReferenceSet, unit_length
 from monitor.errors import ReferenceError
@@ -78,6 +79,7 @@ def build_from_gallery(
         embedder.name,
         embedder.sha256,
         normalised,
+        _some(found.features, kept, normalised),
     )
     empty = () if gallery.modes is None else tuple(np.array(labels, object)[~there])
     return Built(reference, found.left_out, empty, found.unaligned)
@@ -107,3 +109,14 @@ def _sums(
         part = unit_length(features[rows]) if normalised else features[rows]
         np.add.at(sums, modes[rows], part.astype(np.float64))
     return sums, np.bincount(modes[kept], minlength=count)
+
+
+def _some(
+    features: NDArray[np.float32], kept: NDArray[np.int64], normalised: bool
+) -> NDArray[np.float32] | None:
+    """Those that the set keeps."""
+    some = FeatureSample()
+    for i in range(0, len(kept), ROWS):
+        part = features[kept[i : i + ROWS]]
+        some.add(unit_length(part) if normalised else part)
+    return some.kept

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from monitor.diversity.feature_sample import MOST_FEATURES, FeatureSample
 from monitor.diversity.shipped import DATA
 from monitor.errors import ReferenceError
 
@@ -51,6 +52,8 @@ class ReferenceSet:
         embedder_sha256: hash of its ONNX file.
         normalised: whether features have length 1 before the mean and before the nearest mode is
             sought. The paper leaves it open; it is recorded here.
+        features: (r, d) float32, some of the features behind the centroids, for D's companions;
+            None in sets that keep none.
 
     Raises:
         ReferenceError: shapes or dtypes disagree, or a centroid is not finite.
@@ -63,6 +66,7 @@ class ReferenceSet:
     embedder: str
     embedder_sha256: str
     normalised: bool = True
+    features: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         modes = len(self.labels)
@@ -78,6 +82,17 @@ class ReferenceSet:
             )
         if not np.isfinite(self.centroids).all():
             raise ReferenceError(f"reference {self.name!r} has a centroid that is not finite")
+        if self.features is not None:
+            self._check_features(self.features)
+
+    def _check_features(self, kept: NDArray[np.float32]) -> None:
+        if kept.dtype != np.float32 or kept.shape != (len(kept), self.centroids.shape[1]):
+            raise ReferenceError(
+                f"reference {self.name!r} keeps {kept.dtype} features {kept.shape}; give float32 "
+                f"(r, {self.centroids.shape[1]})"
+            )
+        if not len(kept) or not np.isfinite(kept).all():
+            raise ReferenceError(f"reference {self.name!r} keeps a feature that is not finite")
 
     @property
     def expected(self) -> NDArray[np.float64]:
@@ -116,6 +131,8 @@ class ReferenceSet:
         # One entry: safetensors writes several in random order.
         metadata = {FORMAT: json.dumps(record)}
         arrays: dict[str, NDArray[Any]] = {"centroids": self.centroids, "counts": self.counts}
+        if self.features is not None:
+            arrays["features"] = self.features
         whole = Path(path)
         # Beside it first: whoever reads meanwhile, or after a kill, finds the old set or the new.
         new = whole.with_name(f".{whole.name}.new")
@@ -171,6 +188,7 @@ def _parse(path: Path, text: str, arrays: dict[str, Any]) -> ReferenceSet:
             embedder=str(record["embedder"]),
             embedder_sha256=str(record["embedder_sha256"]),
             normalised=record["normalised"] is True,
+            features=arrays.get("features"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ReferenceError(f"{path} lacks a part or has a bad one: {error!r}") from error
@@ -181,6 +199,7 @@ def build_reference(
     embedder: Embedder,
     crops_by_mode: Iterable[tuple[str, NDArray[np.uint8]]],
     normalised: bool = True,
+    keep: int = MOST_FEATURES,
 ) -> ReferenceSet:
     """Mean feature of each mode (SQD paper, eq 7).
 
@@ -190,11 +209,12 @@ def build_reference(
         crops_by_mode: label and (n, 112, 112, 3) uint8 RGB aligned crops of each mode, n ≥ 1; may
             be a generator, so that one mode is in memory at a time.
         normalised: whether features are scaled to length 1 first.
+        keep: features kept for D's companions.
 
     Raises:
         ReferenceError: there is no mode, or one without a crop.
     """
-    labels, counts, centroids = [], [], []
+    labels, counts, centroids, some = [], [], [], FeatureSample(keep)
     for label, crops in crops_by_mode:
         if not len(crops):
             raise ReferenceError(f"mode {label!r} has no crops; give each mode at least one")
@@ -203,6 +223,7 @@ def build_reference(
         labels.append(label)
         counts.append(len(crops))
         centroids.append(features.mean(axis=0, dtype=np.float64))
+        some.add(features)
     return ReferenceSet(
         name,
         np.array(centroids, np.float32),
@@ -211,6 +232,7 @@ def build_reference(
         embedder.name,
         embedder.sha256,
         normalised,
+        some.kept,
     )
 
 

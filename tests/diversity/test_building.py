@@ -87,6 +87,9 @@ def test_centroids_are_the_means_of_each_folder(
     built = build(by_folder(images), tmp_path / "work", normalised=normalised)
     assert built.reference.labels == tuple(f"person {p}" for p in range(PEOPLE))
     assert built.reference.counts.tolist() == [EACH] * PEOPLE
+    every = np.array([colours[file] for file in sorted(colours)], np.float32)
+    assert built.reference.features is not None
+    np.testing.assert_allclose(built.reference.features, built.reference.prepare(every), rtol=1e-6)
     assert (built.left_out, built.empty, built.reference.normalised) == ({}, (), normalised)
     assert built.unaligned == sum(int(colour[0]) > 200 for colour in colours.values())
     for p, centroid in enumerate(built.reference.centroids):

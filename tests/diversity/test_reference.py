@@ -58,8 +58,21 @@ def test_a_centroid_is_the_plain_mean_of_the_features(normalised: bool) -> None:
         np.testing.assert_allclose(centroid, features.sum(axis=0) / len(crops), rtol=1e-6)
     assert reference.labels == ("a", "b")
     assert reference.counts.tolist() == [7, 2]
+    assert reference.features is not None
+    every = np.concatenate([EMBEDDER.embed(crops) for crops in modes.values()])
+    np.testing.assert_array_equal(reference.features, reference.prepare(every))
     assert (reference.embedder, reference.embedder_sha256) == ("pixels", SHA256)
     np.testing.assert_array_equal(reference.expected, [0.5, 0.5])
+
+
+def test_kept_features_survive_the_file(tmp_path: Path) -> None:
+    modes = {"a": random_crops(7, 1), "b": random_crops(2, 2)}
+    first = build_reference("two", EMBEDDER, modes.items())
+    first.save(tmp_path / "set.safetensors")
+    again = load_reference(tmp_path / "set.safetensors").features
+    assert again is not None
+    assert first.features is not None
+    np.testing.assert_array_equal(again, first.features)
 
 
 def test_features_are_prepared_as_the_centroids_were() -> None:
@@ -124,6 +137,10 @@ def test_another_embedder_is_refused(other: dict[str, object]) -> None:
         ({"counts": np.ones(2, np.int64)}, r"counts \(2,\)"),
         ({"counts": np.ones(3, np.int32)}, "int32 counts"),
         ({"labels": ("a",)}, "1 labels"),
+        ({"features": np.zeros((2, 5), np.float32)}, r"features \(2, 5\); give float32 \(r, 4\)"),
+        ({"features": np.zeros((2, 4))}, "keeps float64 features"),
+        ({"features": np.full((1, 4), np.inf, np.float32)}, "keeps a feature that is not finite"),
+        ({"features": np.zeros((0, 4), np.float32)}, "keeps a feature that is not finite"),
     ],
 )
 def test_parts_that_disagree_are_refused(part: dict[str, object], message: str) -> None:

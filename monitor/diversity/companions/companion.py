@@ -59,15 +59,15 @@ class Sample:
 
 
 class Companion(Protocol):
-    """A measure of features.
+    """A measure of features."""
 
-    Attributes:
-        name: by which a run asks for it.
-        metrics: names of its scores.
-    """
+    @property
+    def name(self) -> str:
+        """By which a run asks for it."""
 
-    name: str
-    metrics: tuple[str, ...]
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of its scores."""
 
     def measure(self, sample: Sample) -> dict[str, Score]:
         """A score for each of `metrics`; neither order nor cuts of the samples matter.

@@ -50,4 +50,5 @@ class FrechetDistance:
 def _spread(features: NDArray[np.float64]) -> NDArray[np.float64]:
     """(min(n, d), d) matrix A with AᵀA the covariance."""
     centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
-    return np.linalg.qr(centred, mode="r")
+    root: NDArray[np.float64] = np.linalg.qr(centred)[1]
+    return root

@@ -55,7 +55,8 @@ def _sums(
     left: NDArray[np.float64], right: NDArray[np.float64], scale: float
 ) -> NDArray[np.float64]:
     """(n,) kernel of each feature on the left with all on the right."""
-    return _kernel(left @ right.T, scale).sum(axis=1)
+    sums: NDArray[np.float64] = _kernel(left @ right.T, scale).sum(axis=1)
+    return sums
 
 
 def _jackknife(own: NDArray[np.float64], across: NDArray[np.float64], r: int) -> float:

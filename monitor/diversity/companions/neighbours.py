@@ -49,7 +49,7 @@ class Neighbours:
         few = f"{n} samples; {r} reference features need at least {least}" if n < least else ""
         return {
             # The reference is fixed: these are means over the samples.
-            "D.precision": Score(float(precise.mean()), n, _stderr(precise)),
+            "D.precision": Score(float(precise.mean()), n, _stderr(np.asarray(precise))),
             "D.recall": Score(float(recalled.mean()), n, warning=few),
             "D.density": Score(float(dense.mean()), n, _stderr(dense)),
             "D.prdc_coverage": Score(float(covered.mean()), n, warning=few),
@@ -59,7 +59,8 @@ class Neighbours:
 def squared_distances(left: NDArray[np.float64], right: NDArray[np.float64]) -> Distances:
     """(n, d), (m, d) to (n, m) squared Euclidean distances."""
     squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)
-    return np.maximum(squares - 2 * (left @ right.T), 0)
+    distances: Distances = np.maximum(squares - 2 * (left @ right.T), 0)
+    return distances
 
 
 def _radii(features: NDArray[np.float64]) -> Distances:

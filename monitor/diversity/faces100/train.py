@@ -40,6 +40,8 @@ LEARNING_RATE, WEIGHT_DECAY = 3e-3, 5e-2
 #: Views of each face behind its centroid, for each size clean and at a mild strength; half of them
 #: aligned, half whole.
 REFERENCE_VIEWS, REFERENCE_STRENGTHS = 16, (0.0, 0.5)
+#: Features that the reference set keeps for D's companions: 2 MB of the wheel.
+KEPT_FEATURES = 1000
 #: Steps between two lines of progress.
 _REPORT_STEPS = 50
 
@@ -119,7 +121,7 @@ def main() -> None:
     export(train(faces, landmarks, arguments.steps, generator), model)
     embedder = replace(load_embedder(model), name="faces100")
     crops = reference_crops(faces, landmarks, generator)
-    reference = build_reference("faces100", embedder, crops)
+    reference = build_reference("faces100", embedder, crops, keep=KEPT_FEATURES)
     reference.save(model.with_suffix(".safetensors"))
     print(f"wrote {model} (sha256 {embedder.sha256}) and {len(reference.labels)} modes")
 
