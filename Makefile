@@ -20,7 +20,8 @@ up: $(VENV)/installed
 	$(BIN)/sqd up
 
 test: $(VENV)/installed-dev
-	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+	(command -v chromium && command -v tc) >/dev/null \
+	|| (apt-get update -qq && apt-get install -y -qq chromium iproute2)
 	$(BIN)/pytest
 	node --test --test-timeout=60000 tests/dashboard/
 

@@ -277,6 +277,7 @@ def test_devices_are_freed_though_redis_is_absent(start: Start) -> None:
     run = start("demo")
     device = Device(0.5)
     push = WeightsPush(Moment(1, None, 1.0), scalars={"loss": Landing(device)})
+    run._queue.begin()
     run._queue.put(push)
     eventually(lambda: push.scalars == {"loss": 0.5})
     assert device.fetched == 1
