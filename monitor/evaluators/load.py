@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.diversity.embedder import load_embedder as load_arcface
+from monitor.diversity.feature_sample import MOST_FEATURES
 from monitor.diversity.reference import ReferenceSet
 from monitor.errors import EvaluatorError
 from monitor.evaluators.callables import CallableFeatures, CallableScores
@@ -75,7 +76,8 @@ def own_modes(text: str, embedder: Embedder) -> ReferenceSet | None:
     spec = parse(text)
     if spec.kind == "points":
         mixture = _mixture(spec)
-        return _modes(embedder, mixture.centres.astype(np.float32), mixture.labels)
+        centres = mixture.centres.astype(np.float32)
+        return _modes(embedder, centres, mixture.labels, mixture.drawn(MOST_FEATURES))
     if spec.kind != "onnx" or "classes" not in spec.options:
         return None
     if embedder.dimension is None:
@@ -86,12 +88,13 @@ def own_modes(text: str, embedder: Embedder) -> ReferenceSet | None:
 
 
 def _modes(
-    embedder: Embedder, centroids: NDArray[np.float32], labels: tuple[str, ...]
+    embedder: Embedder,
+    centroids: NDArray[np.float32],
+    labels: tuple[str, ...],
+    features: NDArray[np.float32] | None = None,
 ) -> ReferenceSet:
-    counts = np.ones(len(labels), np.int64)
-    return ReferenceSet(
-        embedder.name, centroids, counts, labels, embedder.name, embedder.sha256, normalised=False
-    )
+    name, counts = embedder.name, np.ones(len(labels), np.int64)
+    return ReferenceSet(name, centroids, counts, labels, name, embedder.sha256, False, features)
 
 
 def _network(spec: Spec, device: str) -> Network:

@@ -18,6 +18,8 @@ from monitor.protocol import Features, Samples
 #: Standard deviations within which a point belongs to a mode (Metz et al. 2017, "Unrolled GANs",
 #: and those after them).
 MOST_DEVIATIONS = 3.0
+#: Seed of the points that stand for training data.
+DRAW_SEED = 0
 #: Points compared with all modes at a time.
 CHUNK = 4096
 
@@ -63,6 +65,14 @@ class Mixture:
             raise EvaluatorError(
                 f"{self.path}: {len(self.labels)} labels for {len(self.centres)} modes"
             )
+
+    def drawn(self, count: int) -> NDArray[np.float32]:
+        """(count, d) points of the mixture, all modes alike; always the same."""
+        rng = np.random.default_rng(DRAW_SEED)
+        modes = rng.integers(len(self.centres), size=count)
+        noise = rng.normal(size=(count, self.centres.shape[1]))
+        points = self.centres[modes] + noise * self.deviations[modes, None]
+        return points.astype(np.float32)
 
     def points(self, samples: Samples) -> NDArray[np.float32]:
         """Samples as (n, d) points.

@@ -83,6 +83,12 @@ class JobQueue(Claims):
             return job.row
         return int(newest)
 
+    def config(self, job: Job) -> dict[str, Any]:
+        """What its run was started with, as far as it is known."""
+        with reachable(self._store.redis_url):
+            told = self._store.data.hget(keys.meta(job.run), "config")
+        return dict(json.loads(told)) if isinstance(told, bytes) else {}
+
     def networks(self, job: Job) -> list[str]:
         """Names of the networks that its run pushes, as far as they are known."""
         with reachable(self._store.redis_url):

@@ -18,8 +18,10 @@ from monitor.diversity import (
 )
 from monitor.diversity.reference import ReferenceSet
 from monitor.store.blocks import Block, Cell
+from monitor.worker.chosen import Chosen
+from monitor.worker.companions import companion_cells, unknown_cells
 from monitor.worker.partial import Partial
-from monitor.worker.pipeline import Evaluators
+from monitor.worker.pipeline import EVERYTHING, Evaluators
 
 #: Share of clipped values above which the value range must be wrong and no score is honest.
 MOST_CLIPPED = 0.05
@@ -29,14 +31,26 @@ LISTED_MODES = 12
 Counts = NDArray[np.int64]
 
 
-def add_points(block: Block, batch: Partial, with_: Evaluators) -> bytes:
-    """Add the points of a batch to its block; JSON of its mode histogram, b"" if D failed."""
+def add_points(
+    block: Block, batch: Partial, with_: Evaluators, chosen: Chosen = EVERYTHING
+) -> bytes:
+    """Add the points of a batch to its block; JSON of its mode histogram, b"" without D."""
+    for metric, cell in unknown_cells(batch, chosen):
+        block.add(metric, cell)
     trouble = _trouble(batch)
     if trouble is not None:
-        for metric in ("Q", "D"):
+        for metric in chosen.metrics():
             block.add(metric, trouble)
         return b""
-    block.add("Q", _quality(batch))
+    if chosen.quality:
+        block.add("Q", _quality(batch))
+    for metric, cell in companion_cells(batch, with_, chosen):
+        block.add(metric, cell)
+    return _add_diversity(block, batch, with_) if chosen.diversity else b""
+
+
+def _add_diversity(block: Block, batch: Partial, with_: Evaluators) -> bytes:
+    """Add D and what comes with it; the histogram."""
     if batch.diversity_failure or with_.reference is None:
         reason = batch.diversity_failure or "this worker has no reference set"
         block.add("D", Cell(0, None, n=batch.n, status="failed", reason=reason))
@@ -53,7 +67,7 @@ def add_points(block: Block, batch: Partial, with_: Evaluators) -> bytes:
 
 
 def _trouble(batch: Partial) -> Cell | None:
-    """Why neither Q nor D of this batch can be told."""
+    """Why nothing of this batch can be told."""
     n = batch.n
     if batch.failure:
         return Cell(0, None, n=n, status="failed", reason=batch.failure)

@@ -26,6 +26,8 @@ class Partial:
         measured_with: embedder and reference behind `modes`.
         grid: encoded picture of the first samples, hexadecimal; only of the first chunk.
         scored_with: evaluator behind `quality_sum`.
+        features: of D's companions, packed.
+        feature_failure: why there are none.
     """
 
     n: int = 0
@@ -42,6 +44,8 @@ class Partial:
     measured_with: str = ""
     grid: str = ""
     scored_with: str = ""
+    features: list[str] = field(default_factory=list)
+    feature_failure: str = ""
 
     def __add__(self, other: "Partial") -> "Partial":
         mine, theirs = asdict(self), asdict(other)
@@ -52,7 +56,7 @@ class Partial:
             for name in mine.keys() - {"modes"}
         }
         if len({self.measured_with, other.measured_with} - {""}) > 1:
-            joined["diversity_failure"] = MIXED
+            joined["diversity_failure"] = joined["feature_failure"] = MIXED
         if len({self.scored_with, other.scored_with} - {""}) > 1:
             joined["quality_failure"] = MIXED_SCORES
         modes = {

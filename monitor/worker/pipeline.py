@@ -12,10 +12,14 @@ from monitor.diversity.reference import ReferenceSet
 from monitor.errors import EvaluatorError, MonitorError
 from monitor.evaluators.images import are_images, rgb
 from monitor.protocol import Embedder, QualityEvaluator, Samples
+from monitor.worker.chosen import Chosen
 from monitor.worker.frames import SamplesFrame
 from monitor.worker.grid import image_grid
+from monitor.worker.packed import pack, share
 from monitor.worker.partial import Partial
 
+#: Of runs that do not choose.
+EVERYTHING = Chosen()
 #: How far rounding may take a score beyond 0 or 1.
 ROUNDING = 1e-6
 
@@ -60,8 +64,8 @@ class Evaluators:
         }
 
 
-def evaluate_chunk(frame: SamplesFrame, with_: Evaluators) -> Partial:
-    """What a chunk contributes to Q and D of its batch."""
+def evaluate_chunk(frame: SamplesFrame, with_: Evaluators, chosen: Chosen = EVERYTHING) -> Partial:
+    """What a chunk contributes to the chosen metrics of its batch."""
     told = Partial(
         n=len(frame.samples),
         values=int(frame.samples.size),
@@ -74,18 +78,22 @@ def evaluate_chunk(frame: SamplesFrame, with_: Evaluators) -> Partial:
     if frame.part == 0 and are_images(frame.samples):
         told += Partial(grid=image_grid(rgb(frame.samples)).hex())
     # A batch with a NaN in it has no score; the chunks around it are not worth seconds either.
-    return told if frame.nonfinite else told + _evaluate(frame.samples, with_)
+    return told if frame.nonfinite else told + _evaluate(frame.samples, with_, chosen)
 
 
-def _evaluate(samples: Samples, with_: Evaluators) -> Partial:
+def _evaluate(samples: Samples, with_: Evaluators, chosen: Chosen) -> Partial:
+    told = Partial()
+    if chosen.quality:
+        try:
+            told = _score(samples, with_)
+        except MonitorError as error:
+            told = Partial(quality_failure=str(error))
+    if not (chosen.diversity or chosen.companions):
+        return told
     try:
-        quality = _score(samples, with_)
+        return told + _embed(samples, with_, chosen)
     except MonitorError as error:
-        quality = Partial(quality_failure=str(error))
-    try:
-        return quality + _assign(samples, with_)
-    except MonitorError as error:
-        return quality + Partial(diversity_failure=str(error))
+        return told + Partial(diversity_failure=str(error), feature_failure=str(error))
 
 
 def _score(samples: Samples, with_: Evaluators) -> Partial:
@@ -106,15 +114,30 @@ def _score(samples: Samples, with_: Evaluators) -> Partial:
     )
 
 
-def _assign(samples: Samples, with_: Evaluators) -> Partial:
-    """How many samples are nearest to each mode."""
-    if with_.embedder is None or with_.reference is None:
+def _embed(samples: Samples, with_: Evaluators, chosen: Chosen) -> Partial:
+    """What the features of a chunk tell of D and its companions."""
+    if with_.embedder is None:
+        missing = with_.diversity_failure
+        return Partial(diversity_failure=missing, feature_failure=missing)
+    if with_.reference is None and not chosen.companions:
         return Partial(diversity_failure=with_.diversity_failure)
     found = with_.embedder.features(samples)
-    features: NDArray[Any] = with_.reference.prepare(found.values)
-    modes, counts = np.unique(nearest_mode(features, with_.reference.centroids), return_counts=True)
-    return Partial(
-        modes=dict(zip(modes.tolist(), counts.tolist(), strict=True)),
+    reference = with_.reference
+    features = reference.prepare(found.values) if reference else found.values
+    told = Partial(
         unaligned=found.unaligned,
-        measured_with=f"{with_.embedder.sha256} {with_.reference.name}",
+        measured_with=f"{with_.embedder.sha256} {reference.name if reference else ''}",
     )
+    if chosen.companions:
+        told += Partial(features=[pack(share(features, chosen.samples))])
+    if not chosen.diversity:
+        return told
+    if reference is None:
+        return told + Partial(diversity_failure=with_.diversity_failure)
+    return told + _assign(features, reference)
+
+
+def _assign(features: NDArray[Any], reference: ReferenceSet) -> Partial:
+    """How many samples are nearest to each mode."""
+    modes, counts = np.unique(nearest_mode(features, reference.centroids), return_counts=True)
+    return Partial(modes=dict(zip(modes.tolist(), counts.tolist(), strict=True)))

@@ -6,6 +6,7 @@ from typing import Any
 from monitor.store.blocks import Block, Kind
 from monitor.store.jobs import Artifacts, Job, JobQueue
 from monitor.worker.batch import add_points
+from monitor.worker.chosen import chosen_by
 from monitor.worker.frames import samples_frame
 from monitor.worker.partial import Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
@@ -46,24 +47,25 @@ class SamplesLane:
         chunk = samples_frame(frame)
         if chunk.rows.seq[0] != job.row:
             raise WireError(f"the frame of batch {chunk.rows.seq[0]} lies in the job of {job.row}")
+        chosen = chosen_by(queue.config(job))
         started = time.perf_counter()
-        partial = evaluate_chunk(chunk, self._evaluators)
+        partial = evaluate_chunk(chunk, self._evaluators, chosen)
         self._measure(partial.n, time.perf_counter() - started)
         parts = queue.keep_part(job, chunk.part, partial.encode(), last=chunk.last)
         if parts is None:
             return
         batch = sum(map(Partial.decode, parts), Partial())
         block = Block(job.run, job.segment, "samples", chunk.rows)
-        modes = add_points(block, batch, self._evaluators)
-        provenance = self._evaluators.provenance() if modes else None
+        modes = add_points(block, batch, self._evaluators, chosen)
+        provenance = self._evaluators.provenance() if modes or batch.features else None
         queue.finish(job, block, artifacts=Artifacts(bytes.fromhex(batch.grid), modes, provenance))
 
     def tend(self, queue: JobQueue) -> None:
         """Nothing: batches wait for nobody."""
 
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
-        """Both metrics of a sample batch."""
-        return ["Q", "D"]
+        """Those that the run chose."""
+        return chosen_by(queue.config(job)).metrics()
 
     def said(self) -> dict[str, Any]:
         """What samples are evaluated with and how fast."""

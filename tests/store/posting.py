@@ -26,13 +26,15 @@ class Trainer:
         run: its name.
         resume: whether the run may exist.
         first_row: rows before it are lost.
+        metrics: what it asks for.
     """
 
     def __init__(
-        self, store: Store, run: str = "demo", *, resume: bool = False, first_row: int = 0
-    ) -> None:
+        self, store: Store, run: str = "demo", *, resume: bool = False, first_row: int = 0,
+        metrics: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
         self.segment = uuid.uuid4().hex[:12]
-        settings = read_settings(run=run, redis_url=store.redis_url, resume=resume)
+        settings = read_settings(run=run, redis_url=store.redis_url, resume=resume, metrics=metrics)
         self.link = Link(settings, self.segment)
         self.link.connect(first_row)
         self.run = self.link.run

@@ -1,5 +1,6 @@
 """Evaluators whose answers the test chooses by the images it draws."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def evaluators(
     name: str = "painted",
     modes: int = MODES,
     detector: Painted | None = None,
+    features: NDArray[np.float32] | None = None,
 ) -> Evaluators:
     """A detector, an embedder and a reference of `modes` grey levels."""
     levels = np.arange(modes, dtype=np.float32)[:, None] * MODE_LEVEL
@@ -64,10 +66,16 @@ def evaluators(
         "colour",
         "ab" * 32,
         normalised=False,
+        features=features,
     )
     embedder = Embedder("colour", "ab" * 32, 2, "CPU", MiddleColour(failing_embedder))
     finder = FaceFinder(detector or Painted(failure))
     return Evaluators(FaceScores(finder), FaceFeatures(finder, embedder), reference)
+
+
+def embedder_alone(reason: str = "no reference set") -> Evaluators:
+    """A detector and an embedder."""
+    return dataclasses.replace(evaluators(), reference=None, diversity_failure=reason)
 
 
 def without_reference(reason: str = "no reference set") -> Evaluators:
@@ -83,4 +91,11 @@ def painted(probabilities: Any, modes: Any) -> NDArray[np.uint8]:
     return images
 
 
-__all__ = ["EmbedderError", "Painted", "evaluators", "painted", "without_reference"]
+__all__ = [
+    "EmbedderError",
+    "Painted",
+    "embedder_alone",
+    "evaluators",
+    "painted",
+    "without_reference",
+]
