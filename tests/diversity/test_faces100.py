@@ -15,7 +15,7 @@ from monitor.diversity.faces100.arcface import MARGIN_RAD, SCALE, ArcFaceLoss
 from monitor.diversity.faces100.augment import augment
 from monitor.diversity.faces100.faces import FACES, load_faces
 from monitor.diversity.faces100.network import DIMENSION, Faces100Network
-from monitor.diversity.faces100.train import SEED, STRENGTH, export, train
+from monitor.diversity.faces100.train import KEPT_FEATURES, SEED, STRENGTH, export, train
 from monitor.diversity.modes import nearest_mode
 from monitor.diversity.reference import load_reference
 from monitor.quality.faces import FaceQuality
@@ -48,6 +48,9 @@ def test_the_files_fit_together_and_are_small() -> None:
     assert (reference.name, reference.embedder) == ("faces100", "faces100")
     assert reference.labels == tuple(f"face {number}" for number in range(1, FACES + 1))
     assert reference.normalised
+    assert reference.features is not None
+    assert reference.features.shape == (KEPT_FEATURES, DIMENSION)
+    np.testing.assert_allclose(np.linalg.norm(reference.features, axis=1), 1, rtol=1e-5)
 
 
 def test_the_network_tells_nothing_of_the_machine_that_made_it() -> None:
