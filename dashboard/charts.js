@@ -12,8 +12,8 @@ const restFactor = 5; // of a drawing's own time: a fifth of a core at most, how
 const config = {displayModeBar: false, doubleClick: false, scrollZoom: false, showTips: false};
 
 export class Curves {
-  // getModel() -> {panels, series, axis, range, color, alerts, restarts, pinned, notes}, at each
-  // drawing
+  // getModel() -> {panels, series, axis, range, smoothing, color, alerts, restarts, pinned, notes},
+  // at each drawing
   constructor(getModel, {onZoom, onHover, onPick, onFollow, onAlert}) {
     Object.assign(this, {getModel, onZoom, drawnAt: 0, drawingTime: 0});
     this.plot = h("div", {id: "curves", role: "img"});

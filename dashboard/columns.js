@@ -23,6 +23,13 @@ export function lowerBound(sorted, x) {
   return low;
 }
 
+// First index whose value is above x.
+export function upperBound(sorted, x) {
+  let index = lowerBound(sorted, x);
+  while (index < sorted.length && sorted[index] === x) ++index;
+  return index;
+}
+
 export function nearestIndex(sorted, x) {
   const right = lowerBound(sorted, x);
   if (right === 0 || right === sorted.length) return Math.min(right, sorted.length - 1);

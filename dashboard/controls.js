@@ -1,6 +1,7 @@
 // The switches of the curves: x axis, unit of S, follow, and what is folded below.
 
 import {h, setAttribute} from "./element.js";
+import {smoothings} from "./smoothing.js";
 import {toggled} from "./state.js";
 
 const axes = [
@@ -12,6 +13,7 @@ const units = [
   ["rad", "rad"],
   ["deg", "deg"]
 ];
+const smooth = smoothings.map((share) => [share, share ? `${share}%` : "raw"]);
 const folds = [
   ["scalars", "Losses and scalars"],
   ["companions", "Companions of Q and D"],
@@ -23,6 +25,8 @@ export class Controls {
   constructor(address, {onAxis, onFollow}) {
     this.axis = choice("x axis", axes, onAxis);
     this.unit = choice("Unit of S", units, (unit) => address.set({unit}));
+    this.smooth = choice("Smoothing", smooth, (share) => address.set({smooth: share}));
+    this.smooth.root.title = "mean over this share of what is in view, the raw curve behind it";
     this.follow = h(
       "button",
       {class: "follow", onclick: onFollow, title: "whole run, newest images (f)"},
@@ -32,7 +36,8 @@ export class Controls {
       const toggle = () => address.set({open: toggled(address.state.open, name)});
       return {name, button: h("button", {class: "fold", onclick: toggle}, text)};
     });
-    this.root = h("div", {class: "controls"}, this.axis.root, this.unit.root, this.follow);
+    const choices = [this.axis.root, this.unit.root, this.smooth.root];
+    this.root = h("div", {class: "controls"}, choices, this.follow);
     this.foldRow = h(
       "div",
       {class: "folds"},
@@ -41,9 +46,10 @@ export class Controls {
   }
 
   // available: which folds have something in them
-  update({x, unit, open, range, step}, available) {
+  update({x, unit, smooth, open, range, step}, available) {
     this.axis.update(x);
     this.unit.update(unit);
+    this.smooth.update(smooth);
     setAttribute(this.follow, "aria-pressed", String(range === null && step === null));
     for (const {name, button} of this.folds) {
       button.disabled = !available[name];

@@ -1,6 +1,6 @@
 // The words over the figure: titles, newest values at the end of the lines, turning points.
 
-import {rowAt, lastRow, lowerBound, xOf} from "./columns.js";
+import {rowAt, lastRow, upperBound, xOf} from "./columns.js";
 import {h, renderOnChange} from "./element.js";
 import {formatCount, formatKind, formatNumber} from "./format.js";
 import {icon, toneOf} from "./icons.js";
@@ -56,7 +56,7 @@ function drawEnds(frame, box, index) {
   const labels = box.panel.metrics.flatMap((metric) => {
     const columns = frame.series.get(metric);
     const x = xOf(columns, frame.axis);
-    const row = rowAt(columns, lowerBound(x, frame.view[1] + Number.EPSILON) - 1);
+    const row = rowAt(columns, upperBound(x, frame.view[1]) - 1);
     if (!row || row[frame.axis] < frame.view[0]) return [];
     const flaw = flawOf(box.panel, row.status, row.value);
     const y = flaw ? box.top + box.height : yOf(box, frame.yRanges[index], row);

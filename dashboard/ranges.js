@@ -1,7 +1,7 @@
 // What part of each axis is in view. The page owns the ranges: they move in whole steps, so that a
 // live curve does not creep under the pointer, and labels know where their line is.
 
-import {lowerBound, xOf} from "./columns.js";
+import {lowerBound, upperBound, xOf} from "./columns.js";
 import {convertValue, flawOf} from "./reading.js";
 
 const xSteps = 40; // the live edge moves in steps of about 1/40 of the view
@@ -55,7 +55,7 @@ function extent(panel, all, axis, view) {
   let high = -Infinity;
   for (const columns of all) {
     const x = xOf(columns, axis);
-    const end = view ? lowerBound(x, view[1] + Number.EPSILON) : x.length;
+    const end = view ? upperBound(x, view[1]) : x.length;
     for (let i = view ? lowerBound(x, view[0]) : 0; i < end; ++i) {
       if (flawOf(panel, columns.status[i], columns.value[i])) continue;
       const value = convertValue(panel, columns.value[i]);

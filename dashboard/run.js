@@ -154,13 +154,13 @@ export class RunPage {
 
   model() {
     const {series, detail, alerts, restarts} = this.feed;
-    const {x: axis, range, step: pinned} = this.address.state;
+    const {x: axis, range, smooth: smoothing, step: pinned} = this.address.state;
     const panels = this.panels();
     const color = paletteOf(detail?.metrics ?? []);
     const notes = panels.map((panel) => [panel.key, noteOf(panel, detail, series)]);
     this.curves.plot.setAttribute("aria-label", summaryOf(panels, series));
-    const shown = {panels, series, axis, range, alerts, restarts, pinned, color};
-    return {...shown, notes: Object.fromEntries(notes)};
+    const view = {axis, range, smoothing, pinned};
+    return {panels, series, ...view, alerts, restarts, color, notes: Object.fromEntries(notes)};
   }
 
   key(key) {

@@ -1,8 +1,11 @@
 // What is shown, as the address says it: a link reproduces the view.
 
+import {smoothings} from "./smoothing.js";
+
 const defaults = {
   x: "step", // step, epoch or time
   unit: "rad", // of S: rad or deg
+  smooth: 0, // % of what is in view
   open: [], // what is unfolded
   step: null, // the pinned image grid; null is the newest
   range: null, // [from, to] in units of x; null follows the live edge
@@ -21,6 +24,7 @@ export function parseAddress(search) {
   return {
     x: oneOf(axes, query.get("x"), defaults.x),
     unit: oneOf(units, query.get("unit"), defaults.unit),
+    smooth: oneOf(smoothings, readNumber(query.get("smooth")), defaults.smooth),
     open: (query.get("open") ?? "").split(",").filter((name) => sections.includes(name)),
     step: Number.isSafeInteger(step) && step >= 0 ? step : defaults.step,
     range: range.length === 2 && range[0] < range[1] ? range : defaults.range,
@@ -40,6 +44,7 @@ export function formatAddress(state) {
   const query = new URLSearchParams();
   if (state.x !== defaults.x) query.set("x", state.x);
   if (state.unit !== defaults.unit) query.set("unit", state.unit);
+  if (state.smooth) query.set("smooth", state.smooth);
   if (state.open.length) query.set("open", state.open.join(","));
   if (state.step != null) query.set("step", state.step);
   if (state.range) query.set("range", shortRange(state.range));

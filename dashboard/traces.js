@@ -2,6 +2,7 @@
 
 import {xOf} from "./columns.js";
 import {convertValue, flawOf} from "./reading.js";
+import {smooth} from "./smoothing.js";
 
 const lineWidth = 1.4; // px
 const denseWidth = 1; // px, of a line with more points than the screen has columns
@@ -10,6 +11,7 @@ const dotSize = 4; // px, of the points of a sparse series
 const markSize = 8; // px
 const sparse = 80; // points; up to here each one gets a dot
 const bandOpacity = 0.22;
+const rawOpacity = 0.3; // of a line behind its mean
 const symbols = {
   insufficient: "circle-open",
   failed: "x-thin-open",
@@ -29,9 +31,9 @@ export const toPlotTime = (time) => (time - zoneShift()) * 1000;
 
 export const fromPlotTime = (milliseconds) => milliseconds / 1000 + zoneShift();
 
-// floor: the y at which marks without a value stand. Returns band, line and marks, of which the
-// line carries the metric's name.
-export function tracesOf(panel, metric, columns, {axis, color, yaxis, floor}) {
+// floor: the y at which marks without a value stand. width: of the mean, in units of x; 0 is none.
+// Returns band, line, marks and mean, of which the line carries the metric's name.
+export function tracesOf(panel, metric, columns, {axis, color, yaxis, floor, width = 0}) {
   const x = xValues(columns, axis);
   const flaws = columns.value.map((value, i) => flawOf(panel, columns.status[i], value));
   const y = columns.value.map((value, i) => (flaws[i] ? null : convertValue(panel, value)));
@@ -43,6 +45,7 @@ export function tracesOf(panel, metric, columns, {axis, color, yaxis, floor}) {
     x,
     y,
     connectgaps: false,
+    opacity: width ? rawOpacity : 1,
     line: {color, width: x.length > dense ? denseWidth : lineWidth},
     marker: {color, size: dotSize}
   };
@@ -57,8 +60,15 @@ export function tracesOf(panel, metric, columns, {axis, color, yaxis, floor}) {
   return [
     ...(band.x.length ? [{...shared, ...bandStyle(metric, color), ...band}] : []),
     line,
-    marks
+    marks,
+    ...(width ? [meanOf()] : [])
   ];
+
+  function meanOf() {
+    const y = smooth(xOf(columns, axis), line.y, width, panel.scale === "log");
+    const style = {opacity: 1, mode: "lines", line: {color, width: lineWidth}};
+    return {...line, ...style, name: `${metric} mean`, y};
+  }
 
   function marksOf() {
     const at = flaws.flatMap((flaw, i) => (flaw || isAlone(y, i) ? [i] : []));

@@ -8,6 +8,7 @@ import {
   mergeRows,
   nearestIndex,
   rowAt,
+  upperBound,
   xOf
 } from "../../dashboard/columns.js";
 import {columns} from "./fakes.js";
@@ -17,6 +18,11 @@ const merged = (...parts) => {
   const resumed = parts.map((part) => mergeRows(held, part));
   return {held, resumed: resumed.includes(true)};
 };
+
+test("the newest row at the very edge of the view is in it", () => {
+  assert.deepEqual([0, 5, 20_000, 3e9].map((x) => upperBound([0, 5, 20_000, 20_000], x)), [1, 2, 4, 4]);
+  assert.equal(upperBound([], 1), 0);
+});
 
 test("rows append", () => {
   const {held, resumed} = merged(columns([1, 2]), columns([3, 4]));
