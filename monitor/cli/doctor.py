@@ -121,6 +121,15 @@ def _home(settings: Settings) -> Finding:
     return Finding("home", state, f"{settings.home}, {free_bytes / 1e9:.0f} GB free")
 
 
+def _spool(settings: Settings) -> Finding:
+    left = [about.parent for about in settings.home.glob("spool/*/about.json")]
+    if not left:
+        return Finding("spool", "ok", "nothing waits to be sent")
+    size = sum(path.stat().st_size for folder in left for path in folder.iterdir())
+    said = f"{len(left)} trainers have {size / 1e6:.1f} MB on disk; `sqd sync` sends what was left"
+    return Finding("spool", "note", said)
+
+
 def _version(name: str) -> str:
     try:
         return version(name)
@@ -135,4 +144,5 @@ CHECKS: tuple[Callable[[Settings], Finding], ...] = (
     _redis_server,
     _redis,
     _home,
+    _spool,
 )

@@ -163,7 +163,8 @@ def test_doctor_says_what_it_found(store: Store, sqd: Sqd, embedded: EmbeddedRed
     beat(store, "host-1-a:samples", {"lane": "samples", "device": "cuda:0"})
     result = sqd("doctor", "--json", "--redis-url", embedded.redis_url)
     found = {finding["what"]: finding for finding in json.loads(result.out)}
-    assert set(found) == {"packages", "torch", "onnxruntime", "embedded Redis", "Redis", "home"}
+    checks = {"packages", "torch", "onnxruntime", "embedded Redis", "Redis", "home", "spool"}
+    assert set(found) == checks
     assert {finding["state"] for finding in found.values()} <= {"ok", "note", "bad"}
     assert "host-1-a:samples on cuda:0" in found["Redis"]["said"]
     assert "redis-server" in found["embedded Redis"]["said"]
@@ -179,6 +180,16 @@ def test_doctor_without_redis_and_with_a_bad_home(sqd: Sqd) -> None:
     assert "start `sqd up`" in found["Redis"]["said"]
     assert result.code == 1
     assert result.err == "sqd: these need attention: home\n"
+
+
+def test_doctor_tells_of_what_was_left_on_disk(sqd: Sqd, tmp_path: Path) -> None:
+    folder = tmp_path / "spool" / "demo-1"
+    folder.mkdir(parents=True)
+    (folder / "about.json").write_text("{}")
+    (folder / "weights-00000000.log").write_bytes(bytes(2_000_000))
+    found = json.loads(sqd("doctor", "--json", "--home", str(tmp_path)).out)
+    (spool,) = [finding for finding in found if finding["what"] == "spool"]
+    assert spool["said"].startswith("1 trainers have 2.0 MB on disk; `sqd sync`")
 
 
 def test_doctor_as_a_table(sqd: Sqd) -> None:

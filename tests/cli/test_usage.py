@@ -17,7 +17,7 @@ from monitor.store.embedded import EmbeddedRedis
 from tests.cli.conftest import Result, Sqd
 from tests.store.posting import Trainer
 
-COMMANDS = ("up", "demo", "worker", "server", "runs", "export", "replay", "doctor")
+COMMANDS = ("up", "demo", "worker", "server", "sync", "runs", "export", "replay", "doctor")
 REFERENCE_COMMANDS = tuple(
     f"reference {name}"
     for name in ("build", "list", "show", "delete", "export", "import", "train-embedder")
