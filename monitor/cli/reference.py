@@ -107,6 +107,7 @@ def _about(name: str, reference: ReferenceSet) -> dict[str, Any]:
         "modes": len(reference.labels),
         "images": int(reference.counts.sum()),
         "dimension": reference.centroids.shape[1],
+        "features_kept": 0 if reference.features is None else len(reference.features),
         "normalised": reference.normalised,
         "embedder": reference.embedder,
         "embedder_sha256": reference.embedder_sha256,

@@ -65,7 +65,12 @@ def _of_store(store: Store) -> Iterator[GaugeMetricFamily]:
         "queued_jobs", "Jobs not yet finished", ("lane",), {(k,): n for k, n in jobs.items()}
     )
     yield _gauge("dead_letters", "Jobs given up after repeated failure", dead_letters(store))
-    yield _gauge("workers", "Workers alive", len(alive_workers(store)))
+    workers = alive_workers(store)
+    yield _gauge("workers", "Workers alive", len(workers))
+    rates: dict[tuple[str, ...], float] = {
+        (w["id"],): float(w["images_per_s"]) for w in workers if "images_per_s" in w
+    }
+    yield _labelled("images_per_second", "Images evaluated while at work", ("worker",), rates)
 
 
 def _of_runs(store: Store) -> Iterator[GaugeMetricFamily]:

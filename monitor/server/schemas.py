@@ -138,7 +138,7 @@ class NoWorker(BaseModel):
 
 
 class WorkerInfo(BaseModel):
-    """The living worker that beat last."""
+    """The living worker that beat last, of those that compute Q and D if there is one."""
 
     seen: Literal[True] = True
     age_s: float = Field(description="seconds since its last heartbeat")

@@ -88,4 +88,6 @@ def _segment(record: RunRecord, segment: Segment) -> SegmentInfo:
 def _worker(workers: Sequence[dict[str, Any]]) -> WorkerInfo | NoWorker:
     if not workers:
         return NoWorker()
-    return WorkerInfo(**min(workers, key=lambda worker: float(worker["age_s"])))
+    # The samples lane alone knows its device, evaluators and rate.
+    samples = [worker for worker in workers if worker.get("lane") == "samples"]
+    return WorkerInfo(**min(samples or workers, key=lambda worker: float(worker["age_s"])))

@@ -22,6 +22,7 @@ from monitor.store.jobs import (
     JobQueue,
 )
 from monitor.store.weight_parts import WAIT_S
+from monitor.worker.report import Report
 from trainer_hooks.errors import WireError, message_of
 from trainer_hooks.keys import Lane
 from trainer_hooks.wire import Frame, decode
@@ -90,6 +91,7 @@ class Worker:
         )
         self._stopping = threading.Event()
         self._current: Job | None = None
+        self._report = Report(handler.lane, handler.kind)
         self._done = 0
 
     def run(self) -> None:
@@ -120,6 +122,7 @@ class Worker:
         try:
             self._work(job)
             self._done += 1
+            self._report.worked(job.run)
         finally:
             self._current = None
         return True
@@ -153,6 +156,7 @@ class Worker:
                 self._queue.renew(job)
             said = {"lane": self._handler.lane, "jobs": self._done, **self._handler.said()}
             workers.beat(self._store, self.id, said)
+            self._report.tend(self._store, said)
         except StoreError as error:
             log.warning("heartbeat waits: %s", error)
 

@@ -53,7 +53,8 @@ def test_metrics(client: httpx.Client, laboratory: Laboratory) -> None:
     gone = laboratory.start("gone")
     gone.push_weights(1, scalars={"bad\nname": 1.0})
     gone.finish()
-    beat(laboratory.store, "w1", {"device": "cpu"})
+    beat(laboratory.store, "w1", {"device": "cpu", "images_per_s": 71.5})
+    beat(laboratory.store, "w2", {"lane": "fast"})
     with EventStream(str(client.base_url), "/api/events") as stream:
         stream.next()
         found = samples(client)
@@ -69,7 +70,9 @@ def test_metrics(client: httpx.Client, laboratory: Laboratory) -> None:
     assert found["sqd_lag_seconds", 'de"mo', "weights"] > 0
     assert found["sqd_dropped", "bad_scalar", "gone"] == 1
     assert found["sqd_alerts", "critical", 'de"mo'] == 1
-    assert found["sqd_workers",] == 1
+    assert found["sqd_workers",] == 2
+    rates = {place: rate for place, rate in found.items() if "images_per_second" in place[0]}
+    assert rates == {("sqd_images_per_second", "w1"): 71.5}
     assert found["sqd_sse_clients",] == 1
 
 

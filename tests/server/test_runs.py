@@ -123,6 +123,15 @@ def test_detail_tells_of_the_worker_that_beat_last(
     assert worker["embedder"] is None
 
 
+def test_detail_tells_of_the_lane_that_computes_q_and_d(
+    client: httpx.Client, laboratory: Laboratory
+) -> None:
+    laboratory.weights(laboratory.start("demo"), {"loss.G": [1.0]})
+    beat(laboratory.store, "w1:samples", {"lane": "samples", "device": "cuda:0"})
+    beat(laboratory.store, "w1:fast", {"lane": "fast"})
+    assert client.get("/api/runs/demo").json()["worker"]["device"] == "cuda:0"
+
+
 def test_detail_tells_the_lag(client: httpx.Client, laboratory: Laboratory) -> None:
     run = laboratory.start("demo")
     laboratory.weights(run, {"loss.G": [1.0]}, steps=[3])
