@@ -27,14 +27,16 @@ export function runOfPath(pathname) {
   }
 }
 
-export function seriesPath(run, metrics, points) {
+// stretch: [first, last] step; without one the whole run.
+export function seriesPath(run, metrics, points, stretch = null) {
   const query = new URLSearchParams(metrics.map((metric) => ["metric", metric]));
   query.set("points", points);
+  if (stretch) ["from", "to"].forEach((name, i) => query.set(name, stretch[i]));
   return runPath(run, `/series?${query}`);
 }
 
-export async function getJson(path, {fetch = globalThis.fetch} = {}) {
-  const response = await ask(path, {headers: {Accept: "application/json"}}, fetch);
+export async function getJson(path, {fetch = globalThis.fetch, signal} = {}) {
+  const response = await ask(path, {headers: {Accept: "application/json"}, signal}, fetch);
   if (!response.ok) throw new ApiError(response.status, await detailOf(response));
   try {
     return await response.json();
@@ -56,9 +58,10 @@ export async function login(token, {fetch = globalThis.fetch} = {}) {
   if (!response.ok) throw new ApiError(response.status, await detailOf(response));
 }
 
-async function ask(path, options, fetch) {
+async function ask(path, {signal, ...options}, fetch) {
+  const late = AbortSignal.timeout(timeout);
   try {
-    return await fetch(path, {...options, signal: AbortSignal.timeout(timeout)});
+    return await fetch(path, {...options, signal: signal ? AbortSignal.any([signal, late]) : late});
   } catch {
     throw new ApiError(0, "The server does not answer.");
   }

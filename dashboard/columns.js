@@ -63,6 +63,18 @@ function insert(held, at, hidden, incoming, i) {
   for (const name of names) held[name].splice(at, hidden, incoming[name]?.[i] ?? null);
 }
 
+// The rows from step `from` to step `to` in place of the coarser ones of the same stretch.
+export function joinRows(coarse, fine, from, to) {
+  const [left, right] = [lowerBound(coarse.step, from), upperBound(coarse.step, to)];
+  const [first, end] = [lowerBound(fine.step, from), upperBound(fine.step, to)];
+  const join = (name) => [
+    ...coarse[name].slice(0, left),
+    ...fine[name].slice(first, end),
+    ...coarse[name].slice(right)
+  ];
+  return Object.fromEntries(names.map((name) => [name, join(name)]));
+}
+
 // x of every row on the axis shown; a run that never said its epoch has no such axis.
 export function xOf(columns, axis) {
   if (axis !== "step" && axis !== "epoch" && axis !== "time") throw new Error(`invalid x: ${axis}`);

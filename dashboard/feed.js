@@ -1,6 +1,7 @@
 // Everything the page knows about one run, kept up to date by one connection.
 
 import {getJson, runPath, seriesPath} from "./api.js";
+import {Closeup} from "./closeup.js";
 import {Connection} from "./connection.js";
 import {restartsOf} from "./restarts.js";
 import {SeriesStore} from "./series.js";
@@ -20,6 +21,11 @@ export class RunFeed {
       (metrics, points) => get(seriesPath(run, metrics, points)),
       () => onChange("series")
     );
+    this.closeup = new Closeup(
+      (metrics, points, stretch, signal) =>
+        get(seriesPath(run, metrics, points, stretch), {signal}),
+      () => onChange("series")
+    );
     this.connection = connect({
       path: runPath(run, "/events"),
       poll: () => this.poll(),
@@ -35,6 +41,7 @@ export class RunFeed {
 
   stop() {
     this.connection.stop();
+    this.closeup.drop();
   }
 
   async poll() {
@@ -51,7 +58,8 @@ export class RunFeed {
     const [alerts, steps] = await Promise.all([
       this.get(runPath(this.run, "/alerts")),
       this.get(runPath(this.run, "/samples")),
-      this.series.reset()
+      this.series.reset(),
+      this.closeup.reset()
     ]);
     await this.series.want(this.wanted);
     this.arrived = null;
@@ -71,6 +79,11 @@ export class RunFeed {
     }
   }
 
+  // What is in view, as {axis, range, metrics}: its stretch comes at full resolution.
+  look(view) {
+    this.closeup.show(view, this.series.longest());
+  }
+
   receive(type, data) {
     if (type === "points") return this.receivePoints(data.series ?? {}, data.samples ?? []);
     if (type === "alert") {
@@ -84,6 +97,7 @@ export class RunFeed {
   receivePoints(series, steps) {
     // what the new rows hide of the other metrics and of the grids, only the server knows
     if (this.series.add(series)) this.connection.refresh();
+    this.closeup.add(series);
     this.hear(Object.keys(series));
     if (steps.length === 0) return;
     this.arrived?.steps.push(...steps);

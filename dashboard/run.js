@@ -95,6 +95,7 @@ export class RunPage {
     if (what === "alerts") this.alerts.update(this.feed.alerts);
     if (what === "samples" || what === "address" || what === "detail") this.updateSamples();
     if (what === "series") this.showModes();
+    if (what === "series" || what === "address" || what === "detail") this.look();
     if (what === "address") this.curves.draw();
     else this.curves.drawSoon();
     this.updateTrust();
@@ -120,6 +121,12 @@ export class RunPage {
     this.controls.update(state, foldsOf(metrics));
     this.details.update(this.feed.detail, state.open.includes("config"));
     if (this.feed.detail) this.feed.want(this.panels().flatMap((panel) => panel.metrics));
+  }
+
+  look() {
+    const {x: axis, range} = this.address.state;
+    const metrics = this.panels().flatMap((panel) => panel.metrics);
+    if (this.feed.detail) this.feed.look({axis, range, metrics});
   }
 
   updateSamples() {
@@ -153,7 +160,8 @@ export class RunPage {
   }
 
   model() {
-    const {series, detail, alerts, restarts} = this.feed;
+    const {detail, alerts, restarts, closeup} = this.feed;
+    const series = closeup.over(this.feed.series);
     const {x: axis, range, smooth: smoothing, step: pinned} = this.address.state;
     const panels = this.panels();
     const color = paletteOf(detail?.metrics ?? []);
