@@ -1,5 +1,7 @@
 """Mode diversity D: nearest modes and their entropy."""
 
+from typing import TYPE_CHECKING, Any
+
 from monitor.diversity.entropy import (
     chao_wang_jost_entropy,
     chao_wang_jost_stderr,
@@ -9,7 +11,9 @@ from monitor.diversity.entropy import (
     minimum_samples,
     observed_modes,
 )
-from monitor.diversity.modes import nearest_mode
+
+if TYPE_CHECKING:
+    from monitor.diversity.modes import nearest_mode
 
 __all__ = [
     "chao_wang_jost_entropy",
@@ -21,3 +25,12 @@ __all__ = [
     "nearest_mode",
     "observed_modes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Entropies, and whoever lists reference sets, must not cost the seconds of torch.
+    if name != "nearest_mode":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from monitor.diversity.modes import nearest_mode
+
+    return nearest_mode

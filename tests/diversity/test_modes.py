@@ -1,5 +1,6 @@
 """Nearest modes against the definition, at ties and near ties, and in any pieces."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,66 @@ def test_pieces_and_order_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None
     for held in (1, 40 * 5, 40 * 96):
         monkeypatch.setattr(modes, "DISTANCES_PER_CHUNK", held)
         assert (nearest_mode(features, centroids) == whole).all()
+
+
+def test_near_ties_of_float32_are_those_of_float64() -> None:
+    # Pairs of centroids 1e-6 apart: float32 distances of 1 cannot tell them, float64's can.
+    features, base = unit(random_rows(300, 64, 11)), unit(random_rows(80, 64, 12))
+    centroids = np.repeat(base, 2, axis=0).astype(np.float64)
+    centroids[::2] += 1e-8 * random_rows(80, 64, 13)
+    found = nearest_mode(features, centroids)
+    assert found.tolist() == by_definition(features, centroids)
+    assert set(found % 2) == {0, 1}
+    rounded = np.square(features[:, None] - centroids.astype(np.float32)).sum(axis=2)
+    assert (rounded.argmin(axis=1) != found).sum() > 50
+
+
+@pytest.mark.parametrize(("small", "large"), [(1e-40, 1.0), (1.0, 1e-40), (1e-200, 1e200)])
+def test_scales_beyond_float32(small: float, large: float) -> None:
+    features = random_rows(20, 8, 14).astype(np.float64) * small
+    centroids = random_rows(9, 8, 15).astype(np.float64) * large
+    exact = [[sum((Fraction(x) - Fraction(y)) ** 2 for x, y in zip(f, c, strict=True))
+              for c in centroids.tolist()] for f in features.tolist()]  # fmt: skip
+    assert nearest_mode(features, centroids).tolist() == [row.index(min(row)) for row in exact]
+
+
+def test_products_that_may_round_more_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, centroids = unit(random_rows(100, 64, 16)), unit(random_rows(80, 64, 17))
+    expected = by_definition(features, centroids)
+    screened: list[torch.dtype] = []
+    kept = modes._Screen.closest
+
+    def noted(screen: modes._Screen, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        screened.append(screen._dtype)
+        return kept(screen, rows)
+
+    monkeypatch.setattr(modes._Screen, "closest", noted)
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
+    assert nearest_mode(features, centroids).tolist() == expected
+    assert set(screened) == {torch.float64}
+
+
+def test_screens_leave_one_mode_to_most_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    kept = modes._by_distance
+
+    def counted(rows: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        asked.append(len(rows))
+        return kept(rows, *rest)
+
+    monkeypatch.setattr(modes, "_by_distance", counted)
+    nearest_mode(unit(random_rows(400, 512, 18)), unit(random_rows(500, 512, 19)))
+    assert sum(asked) < 40
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_runs_on_the_device_of_the_features() -> None:
+    features, centroids = unit(random_rows(500, 512, 20)), unit(random_rows(900, 512, 21))
+    expected = nearest_mode(features, centroids)
+    assert (nearest_mode(features, centroids, "cuda") == expected).all()
+    found = nearest_mode(torch.from_numpy(features).cuda(), centroids)
+    assert found.device.type == "cuda"
+    assert found.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
