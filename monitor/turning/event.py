@@ -58,3 +58,8 @@ class Event:
     def near(self, step: int, window_steps: float) -> bool:
         """Whether something at this step would belong to the event."""
         return bool(self.changes) and abs(step - self.step) <= window_steps
+
+    def lacks(self, change: Change) -> bool:
+        """Whether diversity began to fall after an event was told that knew nothing of it."""
+        known = {each.family for each in self.changes}
+        return change.family == "D" and "D" not in known and change.onset > self.step

@@ -98,6 +98,10 @@ class Fusion:
     def _raise(self, kind: str, changes: list[Change], step: int) -> TurningPoint | None:
         slack, grave = SLACK * self.batch_steps, kind in GRAVE
         event = self.event if self.event.near(step, self._window_steps()) else Event()
+        if grave and event.grave and any(map(event.lacks, changes)):
+            # Modes that vanish while the page still tells of a dip of Q: news, and only this is.
+            changes = [change for change in changes if change.onset > event.step]
+            event = Event()
         silent = event.grave or (not grave and (event.kind != "" or self._muted(kind, step)))
         for change in changes:
             self.tracks[change.metric].confirm(change, grave)

@@ -125,3 +125,22 @@ def test_modes_that_go_on_vanishing_long_after_a_turning_point_are_told() -> Non
     assert [point.kind for point in found][:1] == ["turning_point"]
     assert "mode_collapse" in [point.kind for point in found[1:]]
     assert len(found) <= 3
+
+
+def test_modes_that_vanish_soon_after_a_dip_of_quality_are_told_at_once() -> None:
+    # As in a recorded NSGAN: S jumps and Q dips for one batch; seven batches later D collapses.
+    stability = angles(4, [0.002] * 12_000, 0.2)
+    quality, diversity = steady("Q", 60), steady("D", 60)
+    quality[40] = 0.3
+    diversity[48:] = noisy(5, [0.8] * 12, 0.08)
+    records: list[Record] = []
+    for i, angle in enumerate(stability):
+        values = {"S.D": angle * (40 if 8140 <= i < 8240 else 1)}
+        if (i + 1) % 200 == 0:
+            values |= {"Q": quality[i // 200], "D": diversity[i // 200]}
+        records.append((i + 1, values))
+    first, second = (point for point in play(records) if point.severity == "critical")
+    assert (first.kind, first.metrics[0], first.detected_step) == ("turning_point", "S.D", 8200)
+    assert (second.metrics, second.step) == (("D",), 9800)
+    assert second.detected_step <= 10_000
+    assert "Mode collapse" in second.message
