@@ -69,10 +69,14 @@ export class Curves {
     this.drawingTime = performance.now() - this.drawnAt;
   }
 
+  get look() {
+    return lookOf(this.root);
+  }
+
   figure() {
     // on a phone a finger on the curves scrolls the page
     const touch = matchMedia("(pointer: coarse)").matches;
-    return figureOf(this.frame, lookOf(this.root), touch ? false : "zoom");
+    return figureOf(this.frame, this.look, touch ? false : "zoom");
   }
 }
 

@@ -70,7 +70,7 @@ function onClick(event) {
   const link = event.target.closest?.("a[href^='/']");
   const plain =
     event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-  if (!link || !plain) return;
+  if (!link || !plain || link.download) return;
   event.preventDefault();
   go(link.getAttribute("href"));
 }

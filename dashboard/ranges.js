@@ -34,7 +34,9 @@ export function fullRange(all, axis) {
 // y range of a panel over the x in view, on a log scale in decades.
 export function yRange(panel, all, axis, view) {
   if (panel.range) return panel.range;
-  const {low, high} = extent(panel, all, axis, view);
+  let {low, high} = extent(panel, all, axis, view);
+  // between two points there is still the line that joins them
+  if (low > high && view) ({low, high} = extent(panel, all, axis, view, 1));
   if (panel.scale === "log") return logRange(low, high);
   if (panel.ceiling) return [panel.floor ?? 0, Math.max(panel.ceiling, high) * headroom];
   if (low > high) return [0, 1];
@@ -50,13 +52,15 @@ function logRange(low, high) {
   return [from - missing, to + missing];
 }
 
-function extent(panel, all, axis, view) {
+// beside: how many points on each side of the view count as well.
+function extent(panel, all, axis, view, beside = 0) {
   let low = Infinity;
   let high = -Infinity;
   for (const columns of all) {
     const x = xOf(columns, axis);
-    const end = view ? upperBound(x, view[1]) : x.length;
-    for (let i = view ? lowerBound(x, view[0]) : 0; i < end; ++i) {
+    const end = view ? Math.min(x.length, upperBound(x, view[1]) + beside) : x.length;
+    const first = view ? Math.max(0, lowerBound(x, view[0]) - beside) : 0;
+    for (let i = first; i < end; ++i) {
       if (flawOf(panel, columns.status[i], columns.value[i])) continue;
       const value = convertValue(panel, columns.value[i]);
       if (value < low) low = value;

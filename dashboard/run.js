@@ -14,6 +14,7 @@ import {errorNotice} from "./notices.js";
 import {paletteOf} from "./palette.js";
 import {foldsOf, panelsOf} from "./panels.js";
 import {Samples} from "./samples.js";
+import {Saving} from "./saving.js";
 import {toggled} from "./state.js";
 import {summaryOf, noteOf} from "./summary.js";
 import {TrustBar} from "./trust.js";
@@ -45,6 +46,8 @@ export class RunPage {
       onFollow,
       onAlert
     });
+    this.saving = new Saving(run, this.curves);
+    this.controls.root.append(this.saving.root);
     this.modes = new Modes(run);
     this.samples = new Samples(run, {
       onPick: (step) => moves.pin(step),
@@ -84,6 +87,7 @@ export class RunPage {
   stop() {
     this.feed.stop();
     this.curves.stop();
+    this.saving.stop();
     clearInterval(this.timer);
     this.forget();
   }

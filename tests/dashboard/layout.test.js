@@ -39,6 +39,12 @@ test("a log range holds every good value in view and no bad one", () => {
   assert.ok(yRange(log, [held], "step", null)[1] > Math.log10(0.5));
 });
 
+test("a view between two points holds the line that joins them", () => {
+  const held = columns([0, 100, 200], {value: [7, 8, 90]});
+  const [low, high] = yRange({scale: "linear"}, [held], "step", [40, 60]);
+  assert.ok(low <= 7 && low > 0 && high >= 8 && high < 10, `${low} ${high}`);
+});
+
 test("Q is 0 to 1, D reaches from 0 to its ceiling, scalars hold their values", () => {
   const held = columns([1, 2], {value: [-3, 7]});
   assert.deepEqual(yRange({range: [0, 1], scale: "linear"}, [held], "step", null), [0, 1]);
