@@ -71,7 +71,8 @@ def start(
         samples: size of a sample batch (default 2000).
         samples_every: steps between batches, ``"epoch"`` or ``"auto"`` (default: at most 1% of the
             training's time and one batch ahead of the worker).
-        metrics: names the worker should compute; default all it offers.
+        metrics: what the worker computes of samples: ``Q``, ``D`` (both by default) and companions
+            of D (``prdc``, ``kid``, ``frechet``, ``vendi``; docs/metrics.md).
         resume: continue a run of this name; its newer rows hide older ones from their step on.
         mode: ``background``, ``offline`` (everything goes to disk, `sqd sync` sends it later) or
             ``disabled`` (every call does nothing).

@@ -8,6 +8,7 @@ from monitor.store.jobs import Artifacts, Job, JobQueue
 from monitor.worker.batch import add_points
 from monitor.worker.chosen import chosen_by
 from monitor.worker.frames import samples_frame
+from monitor.worker.memory import give_back
 from monitor.worker.partial import Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
 from trainer_hooks.errors import WireError
@@ -51,6 +52,7 @@ class SamplesLane:
         started = time.perf_counter()
         partial = evaluate_chunk(chunk, self._evaluators, chosen)
         self._measure(partial.n, time.perf_counter() - started)
+        give_back()
         parts = queue.keep_part(job, chunk.part, partial.encode(), last=chunk.last)
         if parts is None:
             return
