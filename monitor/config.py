@@ -52,6 +52,12 @@ class Settings(BaseSettings):
         "insightface pack; else onnx:PATH, python:module:object or points:FILE.json.",
     )
     reference: str = Field("", description="faces100, a file or a set in HOME/references.")
+    max_batch_bytes: int = Field(
+        0,
+        ge=0,
+        description="Memory for the images in which faces are looked for in one go; no score "
+        "depends on it; 0: 128 MiB on a CPU, 1 GiB on a GPU.",
+    )
     token: SecretStr | None = Field(None, description="Needed to listen beyond loopback.")
     verbose: bool = Field(False, description="Log more.")
 

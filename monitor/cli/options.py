@@ -15,7 +15,7 @@ from monitor.logs import configure
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 #: Options of every command that talks to Redis, and of those that start something.
 REDIS = ("redis_url", "home")
-WORKER = (*REDIS, "blob_url", "device", "quality", "embedder", "reference")
+WORKER = (*REDIS, "blob_url", "device", "quality", "embedder", "reference", "max_batch_bytes")
 SERVER = (*REDIS, "blob_url", "host", "port", "token")
 
 
@@ -59,5 +59,5 @@ def _annotation(name: str) -> Any:
     told = f"{str(field.description).removesuffix('.')}{shown}."
     if name == "verbose":
         return Annotated[bool | None, typer.Option("--verbose", help=told)]
-    kind = {"port": int, "home": Path}.get(name, str)
+    kind = {"port": int, "max_batch_bytes": int, "home": Path}.get(name, str)
     return Annotated[kind | None, typer.Option(help=told)]

@@ -20,7 +20,7 @@ DEFAULT_EMBEDDER = "buffalo_l"
 MOST_NAMED = 20
 
 
-@takes_settings("embedder", "device", "home")
+@takes_settings("embedder", "device", "home", "max_batch_bytes")
 def build(
     settings: Settings,
     name: Annotated[str, typer.Option(help="Name of the set.")],
@@ -67,7 +67,7 @@ def _build(
     from monitor.worker.evaluators import choose_device
 
     device = choose_device(settings.device)
-    finder = FaceFinder(FaceQuality(device), device)
+    finder = FaceFinder(FaceQuality(device, settings.max_batch_bytes), device)
     embedder = load_embedder(settings.embedder or DEFAULT_EMBEDDER, finder)
     try:
         with (

@@ -31,9 +31,12 @@ REFINE_SIDE, OUTPUT_SIDE = 24, 48
 #: all of an image's.
 SUPPRESS_IN_SIZE, SUPPRESS_IN_IMAGE = 0.5, 0.7
 
-#: Candidates per run of a network: the widest activations of 128 crops of 48 px are 35 MB. Up to
-#: a quarter faster on a CPU than 512.
-CROPS_PER_RUN = 128
+#: Candidates per run of a network: up to a quarter faster on a CPU than 512. A GPU takes as many
+#: as its memory is for.
+CROPS_PER_RUN_ON_CPU = 128
+
+#: Bytes that a candidate takes in a network: the widest activations of a 48 px crop, twice.
+BYTES_PER_CROP = 2**19
 
 #: Eyes, nose and corners of the mouth.
 LANDMARKS = 5
@@ -49,9 +52,16 @@ class Cascade:
     boxes by the largest coordinate, which negative coordinates defeat); a candidate off the image
     is dropped instead of breaking the call; and of boxes that tie, being cut to the same pixels
     at the image's edge, the second network's favourite gives the landmarks.
+
+    Args:
+        device: of the networks.
+        max_bytes: that the candidates of one run of a network may take.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, max_bytes: int) -> None:
+        crops_per_run = max(1, max_bytes // BYTES_PER_CROP)
+        on_cpu = device.type == "cpu"
+        self._crops_per_run = min(crops_per_run, CROPS_PER_RUN_ON_CPU) if on_cpu else crops_per_run
         self._propose, self._refine, self._output = (
             network().to(device).eval() for network in (PNet, RNet, ONet)
         )
@@ -109,7 +119,7 @@ class Cascade:
 
     def _refined(self, table: Tensor, image: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Image and box of the candidates that the second network confirms."""
-        offsets, probability = _run(self._refine, table, image, boxes, REFINE_SIDE)
+        offsets, probability = self._run(self._refine, table, image, boxes, REFINE_SIDE)
         passed = (probability[:, 1] > THRESHOLDS[1]).nonzero()[:, 0]
         image, boxes, scores = image[passed], boxes[passed], probability[passed, 1]
         kept = suppress(boxes, scores, image, SUPPRESS_IN_IMAGE)
@@ -119,13 +129,23 @@ class Cascade:
 
     def _located(self, table: Tensor, image: Tensor, boxes: Tensor) -> tuple[Tensor, ...]:
         """Image, probability and landmarks of the likeliest faces, by the third network."""
-        _, points, probability = _run(self._output, table, image, boxes, OUTPUT_SIDE)
+        _, points, probability = self._run(self._output, table, image, boxes, OUTPUT_SIDE)
         scores = probability[:, 1]
         order, rank = ranked(scores, image)
         best = order[(rank == 0) & (scores[order] > THRESHOLDS[2])]
         corner, sides = boxes[best, None, :2], extent(boxes[best])[:, None] + 1
         inside = points[best].view(-1, 2, LANDMARKS).transpose(1, 2)
         return image[best], scores[best], sides * inside + corner - 1
+
+    def _run(
+        self, network: nn.Module, table: Tensor, image: Tensor, boxes: Tensor, side: int
+    ) -> tuple[Tensor, ...]:
+        """A network's outputs for M ≥ 1 candidates, each (M, ...)."""
+        pixels = pixels_of(boxes, table.shape[1] - 1, table.shape[2] - 1)
+        size = self._crops_per_run
+        parts = [slice(i, i + size) for i in range(0, len(boxes), size)]
+        runs = [network(_normalised(crops(table, image[p], pixels[p], side))) for p in parts]
+        return tuple(torch.cat(output) for output in zip(*runs, strict=True))
 
 
 def _scales(height: int, width: int) -> Iterator[float]:
@@ -142,16 +162,6 @@ def _on_image(table: Tensor, image: Tensor, boxes: Tensor) -> tuple[Tensor, Tens
     pixels = pixels_of(boxes, table.shape[1] - 1, table.shape[2] - 1)
     covers = (pixels[:, 2:] > pixels[:, :2]).all(dim=1)
     return image[covers], boxes[covers]
-
-
-def _run(
-    network: nn.Module, table: Tensor, image: Tensor, boxes: Tensor, side: int
-) -> tuple[Tensor, ...]:
-    """A network's outputs for M ≥ 1 candidates, each (M, ...)."""
-    pixels = pixels_of(boxes, table.shape[1] - 1, table.shape[2] - 1)
-    parts = [slice(i, i + CROPS_PER_RUN) for i in range(0, len(boxes), CROPS_PER_RUN)]
-    runs = [network(_normalised(crops(table, image[p], pixels[p], side))) for p in parts]
-    return tuple(torch.cat(output) for output in zip(*runs, strict=True))
 
 
 def _normalised(pixels: Tensor) -> Tensor:

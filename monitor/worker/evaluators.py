@@ -48,7 +48,8 @@ def load_evaluators(settings: Settings) -> Evaluators:
         MonitorError: a network for faces or a reference that was asked for cannot be had, or
             embedder and reference do not belong together.
     """
-    finder = FaceFinder(FaceQuality(device := choose_device(settings.device)), device)
+    device = choose_device(settings.device)
+    finder = FaceFinder(FaceQuality(device, settings.max_batch_bytes), device)
     quality, failure = None, ""
     try:
         quality = load_quality(settings.quality, finder)

@@ -62,6 +62,7 @@ def test_help_lists_every_command(sqd: Sqd) -> None:
         ("up --port 65536", "--port is not usable: input should be less than or equal to 65535"),
         ("server --port -1", "--port is not usable"),
         ("worker --device banana", "--device is not usable: expected auto, cpu or cuda:N"),
+        ("worker --max-batch-bytes -1", "--max-batch-bytes is not usable: input should be greater"),
         ("worker --quality best", "--quality is not usable: expected faces, onnx:PATH, python:"),
         ("demo --headless", "--headless needs --iterations"),
         ("demo --iterations 0", "--iterations"),

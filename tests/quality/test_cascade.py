@@ -7,10 +7,10 @@ import pytest
 import torch
 from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
+from PIL import Image
 from skimage.data import astronaut
 
-from monitor.quality import cascade
-from monitor.quality.cascade import Cascade
+from monitor.quality.cascade import BYTES_PER_CROP, Cascade, _on_image
 from tests.quality.conftest import resized
 
 Images = NDArray[np.uint8]
@@ -30,9 +30,10 @@ def facenet(images: Images) -> tuple[Floats, Floats]:
     return probability, landmarks
 
 
-def batched(images: Images) -> tuple[Floats, Floats]:
-    found, landmarks = Cascade(torch.device("cpu"))(torch.from_numpy(images))
-    return found.numpy(), landmarks.numpy()
+def batched(images: Images, device: str = "cpu", max_bytes: int = 2**27) -> tuple[Floats, Floats]:
+    cascade = Cascade(torch.device(device), max_bytes)
+    found, landmarks = cascade(torch.from_numpy(images).to(device))
+    return found.cpu().numpy(), landmarks.cpu().numpy()
 
 
 def faces_and_others(lfw: Images, side: int) -> Images:
@@ -58,11 +59,33 @@ def blank(lfw: Images, side: int) -> Images:
     return np.broadcast_to(values[:, None, None, None], (3, side, side, 3)).copy()
 
 
-@pytest.mark.parametrize("side", [32, 64, 128])
-@pytest.mark.parametrize("kind", [faces_and_others, noise, noisy_faces, shifted_faces, blank])
-def test_agrees_with_facenet(lfw: Images, kind: Callable[[Images, int], Images], side: int) -> None:
+def generated(lfw: Images, side: int) -> Images:
+    """Draws from a Gaussian through the faces: half-made faces, as a GAN on its way gives them."""
+    faces = lfw[:100].reshape(100, -1).astype(np.float64)
+    centre = faces.mean(axis=0)
+    shares = np.random.default_rng(side).normal(0, 0.15, (16, 100))
+    drawn = centre + shares @ (faces - centre)
+    return resized(np.clip(drawn, 0, 255).astype(np.uint8).reshape(-1, *lfw.shape[1:]), side)
+
+
+KINDS = (faces_and_others, noise, noisy_faces, shifted_faces, blank, generated)
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    ),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("side", [32, 64, 128, 256])
+@pytest.mark.parametrize("kind", KINDS)
+def test_agrees_with_facenet(
+    lfw: Images, kind: Callable[[Images, int], Images], side: int, device: str
+) -> None:
     images = kind(lfw, side)
-    probability, landmarks = batched(images)
+    probability, landmarks = batched(images, device)
     expected, expected_landmarks = facenet(images)
     np.testing.assert_array_equal(probability > 0, expected > 0)
     assert np.abs(probability - expected).max() <= 1e-5
@@ -85,12 +108,21 @@ def test_agrees_on_pictures_that_are_not_square() -> None:
     np.testing.assert_allclose(landmarks, expected_landmarks, atol=1e-2)
 
 
-def test_images_do_not_touch_each_other(lfw: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agrees_on_a_large_picture() -> None:
+    picture = Image.fromarray(astronaut())  # type: ignore[no-untyped-call]
+    images = np.array(picture.resize((1024, 1024), Image.Resampling.BILINEAR))[None]
+    probability, landmarks = batched(images)
+    expected, expected_landmarks = facenet(images)
+    assert expected[0] > 0.99
+    assert np.abs(probability - expected).max() <= 1e-5
+    np.testing.assert_allclose(landmarks, expected_landmarks, atol=1e-2)
+
+
+def test_images_do_not_touch_each_other(lfw: Images) -> None:
     images = resized(lfw[70:110], 64)
     probability, landmarks = batched(images)
-    monkeypatch.setattr(cascade, "CROPS_PER_RUN", 7)
     for i in range(0, len(images), 13):
-        alone, alone_landmarks = batched(images[i : i + 1])
+        alone, alone_landmarks = batched(images[i : i + 1], max_bytes=7 * BYTES_PER_CROP)
         np.testing.assert_allclose(alone, probability[i : i + 1], atol=1e-6)
         np.testing.assert_allclose(alone_landmarks, landmarks[i : i + 1], atol=1e-2)
 
@@ -98,6 +130,6 @@ def test_images_do_not_touch_each_other(lfw: Images, monkeypatch: pytest.MonkeyP
 def test_candidates_off_the_image_are_dropped() -> None:
     table = torch.zeros(1, 65, 65, 3, dtype=torch.int32)
     boxes = torch.tensor([[70.0, 5, 80, 15], [5.0, 5, 15, 15], [5.0, -20, 15, -10]])
-    image, kept = cascade._on_image(table, torch.zeros(3, dtype=torch.long), boxes)
+    image, kept = _on_image(table, torch.zeros(3, dtype=torch.long), boxes)
     assert kept.tolist() == [[5, 5, 15, 15]]
     assert len(image) == 1

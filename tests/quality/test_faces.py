@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
+from PIL import Image
 from skimage.data import astronaut
 
 from monitor.errors import ImageError
 from monitor.quality import FaceQuality
+from monitor.quality.faces import BYTES_PER_PIXEL
 from tests.quality.conftest import FACES, resized
 
 Images = NDArray[np.uint8]
@@ -82,6 +85,46 @@ def test_neither_order_nor_batch_matters(quality: FaceQuality, lfw: Images) -> N
     np.testing.assert_allclose(quality.score(images[order]), scores[order], atol=1e-6)
     pieces = [quality.score(images[:1]), quality.score(images[1:33]), quality.score(images[33:])]
     np.testing.assert_allclose(np.concatenate(pieces), scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [25, 64])
+def test_memory_allowed_changes_no_score(lfw: Images, side: int) -> None:
+    images = resized(lfw[80:120], side)
+    whole = FaceQuality(max_batch_bytes=2**30).detect(images)
+    assert whole.probability[:20].min() > 0.9
+    # One image at a time with one candidate at a time; then three images, the last piece shorter.
+    for max_bytes in (1, 3 * BYTES_PER_PIXEL * 64 * 64):
+        found = FaceQuality(max_batch_bytes=max_bytes).detect(images)
+        np.testing.assert_array_equal(found.probability > 0, whole.probability > 0)
+        np.testing.assert_allclose(found.probability, whole.probability, atol=1e-6)
+        np.testing.assert_allclose(found.landmarks, whole.landmarks, atol=1e-2)
+
+
+@pytest.mark.parametrize(("side", "largest"), [(32, 5), (64, 5), (128, 1), (512, 1)])
+def test_pieces_keep_to_the_memory_allowed(
+    quality: FaceQuality, monkeypatch: pytest.MonkeyPatch, side: int, largest: int
+) -> None:
+    told = FaceQuality(max_batch_bytes=5 * BYTES_PER_PIXEL * 64 * 64 + 1)
+    pieces: list[int] = []
+    cascade = told._cascade
+
+    def noted(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pieces.append(len(images))
+        return cascade(images)
+
+    monkeypatch.setattr(told, "_cascade", noted)
+    told.score(np.zeros((11, side, side, 3), np.uint8))
+    assert max(pieces) == largest
+    assert sum(pieces) == 11
+
+
+def test_sizes_from_the_smallest_to_a_thousand(quality: FaceQuality) -> None:
+    picture = Image.fromarray(astronaut())  # type: ignore[no-untyped-call]
+    for side in (12, 13, 100, 333, 1024):
+        sized = picture.resize((side, side), Image.Resampling.BILINEAR)
+        grey = np.repeat(np.asarray(sized.convert("L"))[..., None], 3, axis=2)
+        found = quality.detect(np.stack([np.asarray(sized), grey]))
+        assert (found.probability > 0.95).tolist() == [side >= 100] * 2, side
 
 
 def test_strided_and_readonly_images(quality: FaceQuality, lfw: Images) -> None:

@@ -7,6 +7,7 @@ import pytest
 from monitor.config import Settings, load_settings
 from monitor.diversity.reference import ReferenceSet, load_reference
 from monitor.errors import MonitorError
+from monitor.quality import FaceQuality
 from monitor.worker.evaluators import NO_REFERENCE, choose_device, load_evaluators
 
 
@@ -51,6 +52,19 @@ def test_what_was_asked_for_must_be_there(
     with pytest.raises(MonitorError, match=reason) as caught:
         load_evaluators(settings(**given))
     assert "\n" not in str(caught.value)
+
+
+def test_memory_of_detection_is_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def noted(device: str, max_batch_bytes: int) -> FaceQuality:
+        asked.append((device, max_batch_bytes))
+        return FaceQuality(device, max_batch_bytes)
+
+    monkeypatch.setattr("monitor.worker.evaluators.FaceQuality", noted)
+    monkeypatch.setenv("SQD_MAX_BATCH_BYTES", "123456")
+    load_evaluators(settings())
+    assert asked == [("cpu", 123456)]
 
 
 def test_device_that_is_not_there() -> None:
