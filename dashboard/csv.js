@@ -2,6 +2,7 @@
 
 import {seriesPath} from "./api.js";
 import {lowerBound, upperBound, xOf} from "./columns.js";
+import {runAndMetric} from "./panels.js";
 import {convertView} from "./view.js";
 
 const names = ["step", "epoch", "time", "value", "stderr", "n", "status"];
@@ -15,19 +16,26 @@ export function csvOf({panels, series, axis}, view) {
     const [first, end] = [lowerBound(x, view[0]), upperBound(x, view[1])];
     return columns.step
       .slice(first, end)
-      .map((_, i) => [metric, ...names.map((name) => columns[name][first + i])]);
+      .map((_, i) => [...nameOf(metric), ...names.map((name) => columns[name][first + i])]);
   });
-  return [["metric", ...names], ...rows].map((row) => `${row.map(field).join(",")}\r\n`).join("");
+  const header = [...(compared(metrics) ? ["run"] : []), "metric", ...names];
+  return [header, ...rows].map((row) => `${row.map(field).join(",")}\r\n`).join("");
 }
+
+const compared = (metrics) => metrics.some((key) => runAndMetric(key)[0] !== null);
+
+const nameOf = (key) => runAndMetric(key).filter((part) => part !== null);
 
 function field(value) {
   const text = String(value ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-// Where the server gives every point of the same stretch.
+// Where the server gives every point of one run in the same stretch.
 export function allPointsPath(run, {panels, series, axis, range}) {
-  const metrics = panels.flatMap((panel) => panel.metrics);
+  const keys = panels.flatMap((panel) => panel.metrics);
+  const own = keys.filter((key) => [null, run].includes(runAndMetric(key)[0]));
+  const metrics = own.map((key) => runAndMetric(key)[1]);
   const steps = convertView(series.longest(), axis, "step", range);
   const stretch = steps && [Math.floor(steps[0]), Math.ceil(steps[1])].map((s) => Math.max(0, s));
   return `${seriesPath(run, metrics, 0, stretch)}&format=csv`;

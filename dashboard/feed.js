@@ -84,6 +84,11 @@ export class RunFeed {
     this.closeup.show(view, this.series.longest());
   }
 
+  // The series as they are drawn now.
+  seen() {
+    return this.closeup.over(this.series);
+  }
+
   receive(type, data) {
     if (type === "points") return this.receivePoints(data.series ?? {}, data.samples ?? []);
     if (type === "alert") {

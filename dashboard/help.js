@@ -7,6 +7,7 @@ const keys = [
   ["←, →", "earlier and later batch of images"],
   ["+, −", "zoom in and out around the shown batch"],
   ["f", "follow: whole run, newest images"],
+  ["c", "compare the runs ticked in the list"],
   ["/", "filter the list"],
   ["?", "this list"]
 ];

@@ -7,6 +7,7 @@ const main = {
   Q: {title: "Quality", symbol: "Q", help: "mean face probability of the batch", height: 112},
   D: {title: "Diversity", symbol: "D", help: "James–Stein entropy over the modes", height: 140}
 };
+const separator = "\0"; // between run and metric, in no name of either
 const extraHeight = 104; // px
 const narrowShare = 0.82; // of each height on a phone
 
@@ -71,8 +72,15 @@ function scalarPanels(metrics) {
   return [...groups].map(([group, names]) => ({...companion(group), metrics: names}));
 }
 
+// Where runs are compared, a line is known by both; elsewhere by its metric alone.
+export const keyOf = (run, metric) => `${run}${separator}${metric}`;
+
+export const runAndMetric = (key) => (key.includes(separator) ? key.split(separator) : [null, key]);
+
 // What is written beside a line: its panel already names the rest.
-export function lineName(metric, panel) {
+export function lineName(key, panel) {
+  const [run, metric] = runAndMetric(key);
+  if (run !== null) return run;
   const name = metric.replace(/@epoch$/, "");
   const group = panel.key.replace(/@epoch$/, "");
   return /^[./]./.test(name.slice(group.length)) && name.startsWith(group)

@@ -13,7 +13,8 @@ import {SeriesStore} from "./series.js";
 const points = 60; // of a sparkline: one for each 1.6 px
 
 export class Row {
-  constructor(run) {
+  // onChoose(run): the box for comparing was ticked or cleared
+  constructor(run, onChoose) {
     this.run = run;
     this.fresh = {}; // newest rows by metric, since the last drawing
     this.series = new SeriesStore(
@@ -22,6 +23,12 @@ export class Row {
       points
     );
     this.sign = h("span", {class: "sign"});
+    this.box = h("input", {
+      type: "checkbox",
+      title: "compare",
+      "aria-label": `Compare ${run}`,
+      onchange: () => onChoose(run)
+    });
     this.link = h("a", {href: pagePath(run)}, run);
     this.status = h("span", {class: "caption"});
     this.tags = h("span", {class: "tags"});
@@ -33,7 +40,7 @@ export class Row {
     this.root = h(
       "li",
       {class: "row"},
-      this.sign,
+      h("div", {class: "cell-sign"}, this.sign, this.box),
       h(
         "div",
         {class: "cell-name"},
@@ -124,6 +131,11 @@ export class Row {
       }));
       updateCell(this.cells[i], panel, lines);
     });
+  }
+
+  choose(chosen, full) {
+    this.box.checked = chosen;
+    this.box.disabled = full && !chosen;
   }
 
   matches(filter) {

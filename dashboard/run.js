@@ -3,11 +3,13 @@
 import {Alerts} from "./alerts.js";
 import {Curves} from "./charts.js";
 import {lastRow} from "./columns.js";
+import {Comparison} from "./compare.js";
 import {Controls} from "./controls.js";
 import {Details} from "./details.js";
 import {h, setText} from "./element.js";
 import {RunFeed} from "./feed.js";
 import {levelOf, RunHead} from "./head.js";
+import {Legend} from "./legend.js";
 import {Modes} from "./modes.js";
 import {Moves} from "./moves.js";
 import {errorNotice} from "./notices.js";
@@ -27,6 +29,7 @@ export class RunPage {
   constructor(run, address, {onHealth, onTitle, onGo}) {
     Object.assign(this, {run, address, onHealth, onTitle, onGo, title: run});
     this.feed = new RunFeed(run, (what) => this.update(what));
+    this.comparison = new Comparison(run, this.feed, () => this.update("compared"));
     this.trust = new TrustBar();
     this.head = new RunHead(run);
     this.moves = new Moves(this);
@@ -48,6 +51,9 @@ export class RunPage {
     });
     this.saving = new Saving(run, this.curves);
     this.controls.root.append(this.saving.root);
+    this.legend = new Legend({
+      onRemove: (run) => address.set({with: toggled(address.state.with, run)})
+    });
     this.modes = new Modes(run);
     this.samples = new Samples(run, {
       onPick: (step) => moves.pin(step),
@@ -65,6 +71,7 @@ export class RunPage {
       "div",
       {class: "left"},
       this.controls.root,
+      this.legend.root,
       this.curves.root,
       this.controls.foldRow,
       this.alerts.root
@@ -85,6 +92,7 @@ export class RunPage {
   }
 
   stop() {
+    this.comparison.stop();
     this.feed.stop();
     this.curves.stop();
     this.saving.stop();
@@ -95,11 +103,12 @@ export class RunPage {
   update(what) {
     if (what === "health") this.judge();
     if (what === "detail") this.describe();
-    if (what === "detail" || what === "address") this.wantSeries();
+    if (what === "address") this.comparison.choose(this.address.state.with);
+    if (["detail", "address"].includes(what)) this.wantSeries();
+    if (["series", "detail", "address", "compared"].includes(what)) this.look();
     if (what === "alerts") this.alerts.update(this.feed.alerts);
     if (what === "samples" || what === "address" || what === "detail") this.updateSamples();
     if (what === "series") this.showModes();
-    if (what === "series" || what === "address" || what === "detail") this.look();
     if (what === "address") this.curves.draw();
     else this.curves.drawSoon();
     this.updateTrust();
@@ -131,6 +140,8 @@ export class RunPage {
     const {x: axis, range} = this.address.state;
     const metrics = this.panels().flatMap((panel) => panel.metrics);
     if (this.feed.detail) this.feed.look({axis, range, metrics});
+    this.comparison.want(this.panelOptions(), {axis, range});
+    this.legend.update(this.comparison.legend());
   }
 
   updateSamples() {
@@ -154,21 +165,25 @@ export class RunPage {
     this.alerts.tick();
   }
 
+  panelOptions() {
+    const ceiling = this.feed.detail?.diversity?.ceiling ?? null;
+    return {...this.address.state, ceiling, narrow: innerWidth < narrowWidth};
+  }
+
+  // Of the run's own metrics.
   panels() {
-    const {detail} = this.feed;
-    return panelsOf(detail?.metrics ?? [], {
-      ...this.address.state,
-      ceiling: detail?.diversity?.ceiling ?? null,
-      narrow: innerWidth < narrowWidth
-    });
+    return panelsOf(this.feed.detail?.metrics ?? [], this.panelOptions());
   }
 
   model() {
-    const {detail, alerts, restarts, closeup} = this.feed;
-    const series = closeup.over(this.feed.series);
+    const {detail, alerts, restarts} = this.feed;
+    const {comparison} = this;
     const {x: axis, range, smooth: smoothing, step: pinned} = this.address.state;
-    const panels = this.panels();
-    const color = paletteOf(detail?.metrics ?? []);
+    const {active} = comparison;
+    const panels = active ? comparison.panels(this.panelOptions()) : this.panels();
+    const series = active ? comparison.series() : this.feed.seen();
+    const palette = paletteOf(detail?.metrics ?? []);
+    const color = active ? (key) => comparison.color(key) : palette;
     const notes = panels.map((panel) => [panel.key, noteOf(panel, detail, series)]);
     this.curves.plot.setAttribute("aria-label", summaryOf(panels, series));
     const view = {axis, range, smoothing, pinned};

@@ -1,11 +1,13 @@
 // The list of runs, newest first, live.
 
-import {getJson} from "./api.js";
+import {getJson, pagePath} from "./api.js";
+import {mostRuns} from "./compare.js";
 import {Connection} from "./connection.js";
-import {h, setText} from "./element.js";
+import {h, setAttribute, setText} from "./element.js";
 import {formatCount, plural} from "./format.js";
 import {emptyList, errorNotice} from "./notices.js";
 import {Row} from "./row.js";
+import {formatAddress, parseAddress, toggled} from "./state.js";
 import {stateText} from "./trust.js";
 
 const tickInterval = 1000; // ms
@@ -39,6 +41,7 @@ export class RunsPage {
       value: this.address.state.filter,
       oninput: () => this.address.set({filter: this.filter.value.trim()})
     });
+    this.compare = h("a", {class: "compare"});
     this.list = h("ol", {class: "runs", "aria-label": "Runs"});
     this.notice = h("div");
     this.bar = h(
@@ -50,6 +53,7 @@ export class RunsPage {
         h("i", {class: "light", "aria-hidden": "true"}),
         this.state,
         this.count,
+        this.compare,
         this.filter
       )
     );
@@ -97,8 +101,24 @@ export class RunsPage {
   }
 
   rowOf(id) {
-    if (!this.rows.has(id)) this.rows.set(id, new Row(id));
+    if (!this.rows.has(id)) this.rows.set(id, new Row(id, (run) => this.choose(run)));
     return this.rows.get(id);
+  }
+
+  choose(run) {
+    this.address.set({with: toggled(this.address.state.with, run)});
+  }
+
+  // What is chosen, and the way to see it laid over each other.
+  offer() {
+    const chosen = this.address.state.with.filter((id) => this.rows.has(id));
+    const full = chosen.length >= mostRuns;
+    for (const [id, row] of this.rows) row.choose(chosen.includes(id), full);
+    const [first, ...others] = chosen;
+    const ready = others.length > 0;
+    const view = formatAddress({...parseAddress(""), with: others});
+    setAttribute(this.compare, "href", ready && pagePath(first) + view);
+    setText(this.compare, ready ? `Compare ${plural(chosen.length, "run")}` : "");
   }
 
   remove(id, row) {
@@ -119,6 +139,7 @@ export class RunsPage {
     while (this.list.children.length > wanted.length) this.list.lastChild.remove();
     this.heads.hidden = this.filter.hidden = !this.runs?.length;
     setText(this.count, this.countText(wanted.length));
+    this.offer();
   }
 
   countText(shown) {
@@ -146,6 +167,7 @@ export class RunsPage {
   }
 
   key(key) {
+    if (key === "c" && this.compare.hasAttribute("href")) return (this.compare.click(), true);
     if (key !== "j" && key !== "k") return false;
     const links = [...this.list.querySelectorAll("h2 a")];
     const at = links.indexOf(document.activeElement);

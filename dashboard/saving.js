@@ -2,7 +2,11 @@
 
 import {allPointsPath, csvOf} from "./csv.js";
 import {h} from "./element.js";
+import {runAndMetric} from "./panels.js";
 import {drawPicture, pictureOf} from "./picture.js";
+
+// Where runs are compared, S.G and S.D stand in panels of their own.
+const nameOf = ({title, key}) => (key.startsWith("S.") ? `${title} ${key}` : title);
 
 const revokeAfter = 60_000; // ms; a browser that asks where to save reads it later
 
@@ -35,10 +39,15 @@ export class Saving {
   fill() {
     const {frame} = this.curves;
     if (!this.root.open || !frame) return this.menu.replaceChildren();
-    const all = allPointsPath(this.run, frame);
+    const keys = frame.panels.flatMap(({metrics}) => metrics);
+    const runs = [...new Set(keys.map((key) => runAndMetric(key)[0] ?? this.run))];
     this.menu.replaceChildren(
       h("button", {onclick: () => this.saveCsv()}, "CSV of the points shown"),
-      h("a", {href: all, download: `${this.run}.csv`}, "CSV of all points in view"),
+      ...runs.map((run) => {
+        const which = runs.length > 1 ? ` of ${run}` : "";
+        const href = allPointsPath(run, frame);
+        return h("a", {href, download: `${run}.csv`}, `CSV of all points in view${which}`);
+      }),
       ...frame.panels.filter(({metrics}) => metrics.length).map((panel) => this.pictures(panel))
     );
   }
@@ -48,12 +57,12 @@ export class Saving {
       h(
         "button",
         {
-          "aria-label": `${panel.title} as ${format.toUpperCase()}`,
+          "aria-label": `${nameOf(panel)} as ${format.toUpperCase()}`,
           onclick: () => this.savePicture(panel, format)
         },
         format.toUpperCase()
       );
-    return h("p", null, h("span", null, panel.title), button("png"), button("svg"));
+    return h("p", null, h("span", null, nameOf(panel)), button("png"), button("svg"));
   }
 
   saveCsv() {

@@ -9,6 +9,7 @@ const defaults = {
   open: [], // what is unfolded
   step: null, // the pinned image grid; null is the newest
   range: null, // [from, to] in units of x; null follows the live edge
+  with: [], // runs that are compared; in the list those that are chosen
   filter: "" // of the list of runs
 };
 const axes = ["step", "epoch", "time"];
@@ -28,6 +29,7 @@ export function parseAddress(search) {
     open: (query.get("open") ?? "").split(",").filter((name) => sections.includes(name)),
     step: Number.isSafeInteger(step) && step >= 0 ? step : defaults.step,
     range: range.length === 2 && range[0] < range[1] ? range : defaults.range,
+    with: [...new Set(query.getAll("with"))].filter(Boolean),
     filter: query.get("filter") ?? defaults.filter
   };
 }
@@ -48,6 +50,7 @@ export function formatAddress(state) {
   if (state.open.length) query.set("open", state.open.join(","));
   if (state.step != null) query.set("step", state.step);
   if (state.range) query.set("range", shortRange(state.range));
+  for (const run of state.with) query.append("with", run);
   if (state.filter) query.set("filter", state.filter);
   const text = query.toString().replaceAll("%2C", ",");
   return text ? `?${text}` : "";

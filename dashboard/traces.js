@@ -66,7 +66,7 @@ export function tracesOf(panel, metric, columns, {axis, color, yaxis, floor, wid
 
   function meanOf() {
     const y = smooth(xOf(columns, axis), line.y, width, panel.scale === "log");
-    const style = {opacity: 1, mode: "lines", line: {color, width: lineWidth}};
+    const style = {opacity: 1, zorder: 1, mode: "lines", line: {color, width: lineWidth}};
     return {...line, ...style, name: `${metric} mean`, y};
   }
 
