@@ -14,8 +14,8 @@ const config = {displayModeBar: false, doubleClick: false, scrollZoom: false, sh
 export class Curves {
   // getModel() -> {panels, series, axis, range, smoothing, color, alerts, restarts, pinned, notes},
   // at each drawing
-  constructor(getModel, {onZoom, onHover, onPick, onFollow, onAlert}) {
-    Object.assign(this, {getModel, onZoom, drawnAt: 0, drawingTime: 0});
+  constructor(getModel, {onZoom, onHover, onPick, onFollow, onAlert, onDraw}) {
+    Object.assign(this, {getModel, onZoom, onDraw, drawnAt: 0, drawingTime: 0});
     this.plot = h("div", {id: "curves", role: "img"});
     this.overlay = new Overlay({onAlert});
     this.root = h("div", {class: "figure"}, this.plot, this.overlay.root);
@@ -66,6 +66,7 @@ export class Curves {
     if (this.plotly) this.drawing = this.plotly.react(this.plot, ...this.figure(), config);
     this.overlay.update(this.frame);
     this.crosshair.setFrame(this.frame);
+    this.onDraw(this.frame);
     this.drawingTime = performance.now() - this.drawnAt;
   }
 

@@ -9,8 +9,8 @@ const marginShare = 0.02; // of the view, on each side: epochs and times convert
 
 export class Closeup {
   // fetchSeries(metrics, points, [from, to] in steps, signal) -> series as REST gives them
-  constructor(fetchSeries, onChange, {later = setTimeout, cancel = clearTimeout} = {}) {
-    Object.assign(this, {fetchSeries, onChange, key: null, shown: null, coming: null});
+  constructor(fetchSeries, onChange, {points, later = setTimeout, cancel = clearTimeout} = {}) {
+    Object.assign(this, {fetchSeries, onChange, points, key: null, shown: null, coming: null});
     this.later = (...args) => later(...args);
     this.cancel = (timer) => cancel(timer);
   }
@@ -37,7 +37,7 @@ export class Closeup {
     const abort = new AbortController();
     const ask = (names, points) => this.fetchSeries(names, points, [from, to], abort.signal);
     const changed = () => this.shown?.store === store && this.onChange();
-    const store = new SeriesStore(ask, changed);
+    const store = new SeriesStore(ask, changed, this.points);
     const coming = (this.coming = {from, to, store, abort});
     try {
       await store.want(metrics);

@@ -17,7 +17,8 @@ const smooth = smoothings.map((share) => [share, share ? `${share}%` : "raw"]);
 const folds = [
   ["scalars", "Losses and scalars"],
   ["companions", "Companions of Q and D"],
-  ["epoch", "S per epoch"]
+  ["epoch", "S per epoch"],
+  ["layers", "S per layer"]
 ];
 
 export class Controls {

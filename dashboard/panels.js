@@ -34,11 +34,16 @@ export const foldsOf = (metrics) => ({
   scalars: metrics.some((metric) => /^(?![QD](\.|$)|S\.)/.test(metric))
 });
 
+const names = new Intl.Collator("en", {numeric: true}); // layer 2 before layer 10
+
 // G before D, the others by name.
-function byNetwork(a, b) {
-  const rank = (metric) => ["G", "D"].indexOf(networkOf(metric)) >>> 0;
-  return rank(a) - rank(b) || (a < b ? -1 : 1);
+export function byNetwork(a, b) {
+  const rank = (metric) => ["G", "D"].indexOf(networkOf(metric)?.split("/")[0]) >>> 0;
+  return rank(a) - rank(b) || names.compare(a, b);
 }
+
+// "S.G/main.0.weight" -> "G/main.0.weight"
+export const tensorOf = (metric) => metric.slice("S.".length);
 
 const epochPanel = (metrics, unit) => ({
   key: "S@epoch",

@@ -9,6 +9,7 @@ import {Details} from "./details.js";
 import {h, setText} from "./element.js";
 import {RunFeed} from "./feed.js";
 import {levelOf, RunHead} from "./head.js";
+import {Layers} from "./layers.js";
 import {Legend} from "./legend.js";
 import {Modes} from "./modes.js";
 import {Moves} from "./moves.js";
@@ -42,12 +43,14 @@ export class RunPage {
     const onAlert = (alert) => moves.show(alert);
     const onFollow = () => moves.follow();
     this.controls = new Controls(address, {onAxis: (x) => moves.setAxis(x), onFollow});
+    this.layers = new Layers(run);
     this.curves = new Curves(() => this.model(), {
       onZoom: (range) => moves.zoomTo(range),
       onHover: (step) => this.samples.hover(step),
       onPick: (step) => moves.pin(step),
       onFollow,
-      onAlert
+      onAlert,
+      onDraw: (frame) => this.layers.draw(frame, address.state.unit)
     });
     this.saving = new Saving(run, this.curves);
     this.controls.root.append(this.saving.root);
@@ -74,6 +77,7 @@ export class RunPage {
       this.legend.root,
       this.curves.root,
       this.controls.foldRow,
+      this.layers.root,
       this.alerts.root
     );
     const right = h("div", {class: "right"}, this.samples.root, this.modes.root);
@@ -93,6 +97,7 @@ export class RunPage {
 
   stop() {
     this.comparison.stop();
+    this.layers.stop();
     this.feed.stop();
     this.curves.stop();
     this.saving.stop();
@@ -130,8 +135,9 @@ export class RunPage {
 
   wantSeries() {
     const {state} = this.address;
-    const metrics = this.feed.detail?.metrics ?? [];
-    this.controls.update(state, foldsOf(metrics));
+    const {metrics = [], tensor_metrics: tensors = [], status} = this.feed.detail ?? {};
+    this.controls.update(state, {...foldsOf(metrics), layers: tensors.length > 0});
+    this.layers.update(state.open.includes("layers") ? tensors : [], status === "running");
     this.details.update(this.feed.detail, state.open.includes("config"));
     if (this.feed.detail) this.feed.want(this.panels().flatMap((panel) => panel.metrics));
   }
@@ -162,6 +168,7 @@ export class RunPage {
 
   tick() {
     this.trust.tick();
+    this.layers.tick();
     this.alerts.tick();
   }
 

@@ -14,7 +14,7 @@ const defaults = {
 };
 const axes = ["step", "epoch", "time"];
 const units = ["rad", "deg"];
-const sections = ["epoch", "companions", "scalars", "config"];
+const sections = ["epoch", "companions", "scalars", "layers", "config"];
 const writeDelay = 200; // ms; Safari refuses more than 100 changes of the address in 10 s
 
 // An address may come from a person or an older version: what is not understood is the default.
