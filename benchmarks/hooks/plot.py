@@ -40,7 +40,7 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
     figure.update_layout(width=WIDTH, height=height, showlegend=False, template="plotly_white")
     html = folder / "hooks.html"
     figure.write_html(html, include_plotlyjs=True, config={"displayModeBar": False})
-    return [html, *_photograph(html, height)]
+    return [html, *photograph(html, WIDTH, height)]
 
 
 def _panels(results: dict[str, Any]) -> list[Panel]:
@@ -88,7 +88,8 @@ def _colour(name: str) -> str:
     return OURS if name.startswith("sqd") else OTHERS
 
 
-def _photograph(html: Path, height: int) -> list[Path]:
+def photograph(html: Path, width: int, height: int) -> list[Path]:
+    """The page as a PNG beside it, if a Chromium is installed."""
     browser = shutil.which("chromium")
     if browser is None:
         return []
@@ -96,7 +97,7 @@ def _photograph(html: Path, height: int) -> list[Path]:
     subprocess.run(
         [
             *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-            *(f"--window-size={WIDTH},{height}", f"--screenshot={png}", html.resolve().as_uri()),
+            *(f"--window-size={width},{height}", f"--screenshot={png}", html.resolve().as_uri()),
         ],
         capture_output=True,
         timeout=BROWSER_S,

@@ -1,0 +1,1 @@
+"""What S, Q and D cost, beside what one would otherwise run."""
