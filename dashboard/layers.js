@@ -3,7 +3,7 @@
 import {getJson, seriesPath} from "./api.js";
 import {Closeup} from "./closeup.js";
 import {h, setText} from "./element.js";
-import {angleIn, formatCount, formatNumber} from "./format.js";
+import {angleIn, formatCount, formatNumber, plural} from "./format.js";
 import {cellCount, cellsOf, colorOf, gradient, scaleOf} from "./heat.js";
 import {margin} from "./layout.js";
 import {byNetwork, tensorOf} from "./panels.js";
@@ -110,7 +110,7 @@ export class Layers {
     const label = (metric, i) =>
       h("span", {title: metric, style: `top:${i * rowHeight}px`}, tensorOf(metric));
     this.labels.replaceChildren(...(rowHeight < labelHeight ? [] : metrics.map(label)));
-    const what = `S of ${formatCount(metrics.length)} layers`;
+    const what = `S of ${plural(metrics.length, "layer")}`;
     const reach = limits ? `, ${number(limits[0])} to ${number(limits[1])} ${this.unit}` : "";
     this.canvas.setAttribute("aria-label", what + reach);
   }
