@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+import math
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ DISTANCES_PER_CHUNK = 4 * 2**20
 
 #: Roundings of a score besides those of its d products and sums: of f, c, |c|² and the difference.
 OTHER_ROUNDINGS = 8
+
+#: Powers of two by which float64 can be divided without leaving its range.
+LARGEST_SHIFT = 1000
 
 
 def nearest_mode(
@@ -46,9 +50,10 @@ def nearest_mode(
     """
     rows = _float64(features, device)
     targets = _float64(centroids, rows.device)
-    _check(rows, targets)
-    rows, targets = _scaled(rows, targets)
-    screens = _Screen(targets, _first_dtype()), _Screen(targets, torch.float64)
+    _check_shapes(rows, targets)
+    _scale(rows, targets)
+    squares = targets.square().sum(dim=1)
+    screens = _Screen(targets, squares, _first_dtype()), _Screen(targets, squares, torch.float64)
     size = max(1, DISTANCES_PER_CHUNK // len(targets))
     nearest = torch.empty(len(rows), dtype=torch.int64, device=rows.device)
     for start in range(0, len(rows), size):
@@ -66,8 +71,7 @@ class _Screen:
     most, twice, and two scores are compared.
     """
 
-    def __init__(self, targets: Tensor, dtype: torch.dtype) -> None:
-        squares = targets.square().sum(dim=1)
+    def __init__(self, targets: Tensor, squares: Tensor, dtype: torch.dtype) -> None:
         self._dtype, self._farthest = dtype, squares.max().sqrt()
         self._squares, self._columns = squares.to(dtype), targets.to(dtype).T
 
@@ -114,20 +118,36 @@ def _first_dtype() -> torch.dtype:
     return torch.float32 if exact else torch.float64
 
 
-def _scaled(rows: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Both divided by a power of two, which is exact, so that no square leaves float32's range."""
-    largest = max((float(x.abs().max()) for x in (rows, targets) if x.numel()), default=0.0)
-    shift = torch.tensor(-np.frexp(largest)[1], device=rows.device)
-    return rows.ldexp(shift), targets.ldexp(shift)
+def _scale(rows: Tensor, targets: Tensor) -> None:
+    """Divide both by a power of two, which is exact, so that no square leaves float32's range.
+
+    Raises:
+        ReferenceError, EmbedderError: see `nearest_mode`.
+    """
+    largest = max(_largest(rows), _largest(targets))
+    if not math.isfinite(largest):
+        _refuse(rows, targets)
+    factor = 2.0 ** -max(-LARGEST_SHIFT, min(LARGEST_SHIFT, math.frexp(largest)[1]))
+    rows *= factor
+    targets *= factor
+
+
+def _largest(rows: Tensor) -> float:
+    """Largest |x|, infinite if one is not finite."""
+    if not rows.numel():
+        return 0.0
+    largest = max(map(abs, torch.stack(rows.aminmax()).tolist()))
+    return math.inf if math.isnan(largest) else largest
 
 
 def _float64(rows: NDArray[Any] | Tensor, device: str | torch.device | None) -> Tensor:
+    """A copy, which may be written to."""
     if isinstance(rows, np.ndarray):
         return torch.from_numpy(rows.astype(np.float64)).to(device)
-    return rows.detach().to(device or rows.device, torch.float64)
+    return rows.detach().to(device or rows.device, torch.float64, copy=True)
 
 
-def _check(rows: Tensor, targets: Tensor) -> None:
+def _check_shapes(rows: Tensor, targets: Tensor) -> None:
     if targets.ndim != 2 or len(targets) == 0:
         raise ReferenceError(
             f"centroids have shape {tuple(targets.shape)}, but must be (m, d) with at least one "
@@ -138,15 +158,17 @@ def _check(rows: Tensor, targets: Tensor) -> None:
             f"features have shape {tuple(rows.shape)}, but the reference set's have "
             f"{targets.shape[1]} dimensions: use the embedder that the reference set was built with"
         )
+
+
+def _refuse(rows: Tensor, targets: Tensor) -> NoReturn:
     if (bad := _first_bad(targets)) is not None:
         raise ReferenceError(
             f"centroid {bad} of {len(targets)} is not finite: build the reference set again"
         )
-    if (bad := _first_bad(rows)) is not None:
-        raise EmbedderError(
-            f"feature {bad} of {len(rows)} is not finite, so it is near no mode: "
-            "check the embedder on these images"
-        )
+    raise EmbedderError(
+        f"feature {_first_bad(rows)} of {len(rows)} is not finite, so it is near no mode: "
+        "check the embedder on these images"
+    )
 
 
 def _first_bad(rows: Tensor) -> int | None:

@@ -90,7 +90,10 @@ def test_near_ties_of_float32_are_those_of_float64() -> None:
     assert (rounded.argmin(axis=1) != found).sum() > 50
 
 
-@pytest.mark.parametrize(("small", "large"), [(1e-40, 1.0), (1.0, 1e-40), (1e-200, 1e200)])
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [(1e-40, 1.0), (1.0, 1e-40), (1e-200, 1e200), (1e-310, 1e-310), (1e300, 1e300)],
+)
 def test_scales_beyond_float32(small: float, large: float) -> None:
     features = random_rows(20, 8, 14).astype(np.float64) * small
     centroids = random_rows(9, 8, 15).astype(np.float64) * large
