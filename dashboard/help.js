@@ -15,6 +15,7 @@ const marks = [
   ["gap and ×", "the value could not be computed; the bar on top says why"],
   ["gap and ○", "computed from too few samples to be trusted"],
   ["gap and △", "not a finite number"],
+  ["faint behind a smooth line", "the raw curve; the line is its mean around each point"],
   ["shaded band", "one standard error on each side"],
   ["dotted line in D", "ln m, the most that m modes allow"],
   ["dashed vertical line", "a turning point; drag to zoom, double-click to return"]

@@ -87,7 +87,10 @@ export class Layers {
     const scale = (this.limits = scaleOf(this.rows));
     const ratio = window.devicePixelRatio || 1;
     const tall = this.rowHeight * this.rows.length;
-    Object.assign(this.canvas, {width: Math.round(width * ratio), height: Math.round(tall * ratio)});
+    Object.assign(this.canvas, {
+      width: Math.round(width * ratio),
+      height: Math.round(tall * ratio)
+    });
     this.canvas.style.cssText = `margin-left:${margin.left}px;width:${width}px;height:${tall}px`;
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
@@ -105,7 +108,9 @@ export class Layers {
     const number = (value) => formatNumber(angleIn(this.unit, value));
     const {limits, metrics, rowHeight} = this;
     const bar = h("i", {style: `background:${gradient}`});
-    const ends = limits ? [number(limits[0]), bar, `${number(limits[1])} ${this.unit}`] : ["loading"];
+    const ends = limits
+      ? [number(limits[0]), bar, `${number(limits[1])} ${this.unit}`]
+      : ["loading"];
     this.scale.replaceChildren(...ends);
     const label = (metric, i) =>
       h("span", {title: metric, style: `top:${i * rowHeight}px`}, tensorOf(metric));

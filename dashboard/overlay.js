@@ -106,8 +106,7 @@ function placeMarks({place, view, turns, restarts}) {
     .filter(({alert}, i) => alert || room[i] >= 0);
 }
 
-const drawMark = (mark, onAlert) =>
-  mark.alert ? drawTurn(mark, onAlert) : drawRestart(mark);
+const drawMark = (mark, onAlert) => (mark.alert ? drawTurn(mark, onAlert) : drawRestart(mark));
 
 const drawRestart = ({text, left, word}) =>
   h(

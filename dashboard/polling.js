@@ -20,8 +20,11 @@ export class Polling {
     this.cancel(this.timer);
   }
 
-  // What the page asks for between two turns comes with the next one.
-  refresh() {}
+  // Something did not come: another turn, in its time, even when the run is over.
+  refresh() {
+    this.cancel(this.timer);
+    if (!this.stopped) this.timer = this.later(() => this.turn(), interval);
+  }
 
   beat() {}
 
@@ -35,7 +38,6 @@ export class Polling {
     }
     if (this.stopped) return;
     this.onHealth(this.health);
-    const more = this.health.state === "error" || this.isLive();
-    if (more) this.timer = this.later(() => this.turn(), interval);
+    if (this.health.state === "error" || this.isLive()) this.refresh();
   }
 }

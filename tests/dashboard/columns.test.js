@@ -20,7 +20,10 @@ const merged = (...parts) => {
 };
 
 test("the newest row at the very edge of the view is in it", () => {
-  assert.deepEqual([0, 5, 20_000, 3e9].map((x) => upperBound([0, 5, 20_000, 20_000], x)), [1, 2, 4, 4]);
+  assert.deepEqual(
+    [0, 5, 20_000, 3e9].map((x) => upperBound([0, 5, 20_000, 20_000], x)),
+    [1, 2, 4, 4]
+  );
   assert.equal(upperBound([], 1), 0);
 });
 

@@ -34,7 +34,12 @@ function compared() {
     c: fakeFeed(["Q", "loss.G"], {Q: columns([5])})
   };
   const own = fakeFeed(["S.G", "S.D", "Q"], {"S.G": columns([1, 2, 3])});
-  const comparison = new Comparison("a", own, () => {}, (run) => feeds[run] ?? fakeFeed([], {}));
+  const comparison = new Comparison(
+    "a",
+    own,
+    () => {},
+    (run) => feeds[run] ?? fakeFeed([], {})
+  );
   return {comparison, feeds, own};
 }
 
@@ -115,10 +120,15 @@ test("a run that is only compared is asked for while it runs, and after an error
   assert.equal(turns, 4);
   await clock.pass(60_000);
   assert.equal(turns, 4, "nothing changes any more");
+  polling.refresh();
+  polling.refresh();
+  await clock.pass(60_000);
+  assert.equal(turns, 5, "once more for what did not come");
   live = true;
   await polling.start();
   polling.stop();
+  polling.refresh();
   await clock.pass(60_000);
   await settle();
-  assert.equal(turns, 5);
+  assert.equal(turns, 6);
 });

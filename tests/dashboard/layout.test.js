@@ -84,7 +84,15 @@ function frame(more = {}) {
   const held = {"S.G": columns([1, 200], {value: [0.1, 0.2]}), Q: columns([100])};
   const series = {get: (name) => held[name] ?? columns([]), longest: () => held["S.G"]};
   const panels = panelsOf(["S.G", "Q"], {ceiling: 4.6});
-  const model = {panels, series, axis: "step", range: null, smoothing: 0, alerts: [alert], pinned: null};
+  const model = {
+    panels,
+    series,
+    axis: "step",
+    range: null,
+    smoothing: 0,
+    alerts: [alert],
+    pinned: null
+  };
   return frameOf({...model, color: () => "--blue", notes: {}, restarts: [], ...more}, 800);
 }
 const look = {resolve: (name) => name, font: "x", faint: "f", grid: "g"};

@@ -36,7 +36,15 @@ test("a range keeps a thousandth of what is in view", () => {
 test("what the address does not understand is the default", () => {
   const bad = "?x=frames&unit=grad&open=scalars,rm&step=-4&range=5..1";
   assert.deepEqual(parseAddress(bad), {...plain, open: ["scalars"]});
-  const more = ["?step=x", "?step=", "?step=1.5", "?range=1..2..3", "?range=..5", "?range=1..inf", "?smooth=7"];
+  const more = [
+    "?step=x",
+    "?step=",
+    "?step=1.5",
+    "?range=1..2..3",
+    "?range=..5",
+    "?range=1..inf",
+    "?smooth=7"
+  ];
   for (const search of more) assert.deepEqual(parseAddress(search), plain, search);
 });
 
