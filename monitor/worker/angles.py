@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from monitor.stability.angle import AngleTerms, angle_terms
+from monitor.stability.angle import AngleTerms
+from monitor.stability.block import block_terms
 from monitor.stability.sketched import sketch_stderr
 from monitor.store.blocks import Block, Cell
 from monitor.worker.frames import EPOCH_PAIR, NetworkBlock, WeightsFrame
@@ -31,8 +32,9 @@ def _scalar(row: int, value: float) -> Cell:
 
 def _add_angles(block: Block, network: NetworkBlock) -> None:
     tensor_cells: list[list[Cell]] = [[] for _ in network.tensors]
-    for first, second, row, kind, lag in network.pairs.tolist():
-        terms = pair_terms(network, first, second)
+    for (_, _, row, kind, lag), terms in zip(
+        network.pairs.tolist(), pair_terms(network), strict=True
+    ):
         cell = _angle_cell(network, terms, row, abs(lag))
         if kind == EPOCH_PAIR:
             block.add(f"S.{network.name}@epoch", cell)
@@ -46,10 +48,11 @@ def _add_angles(block: Block, network: NetworkBlock) -> None:
             block.add(f"S.{network.name}/{tensor.name}", cell)
 
 
-def pair_terms(network: NetworkBlock, first: int, second: int) -> list[AngleTerms]:
-    """Terms of each tensor between two snapshots."""
-    before, after = network.snapshots[first], network.snapshots[second]
-    return [angle_terms(before[tensor.span], after[tensor.span]) for tensor in network.tensors]
+def pair_terms(network: NetworkBlock) -> list[tuple[AngleTerms, ...]]:
+    """For each pair of snapshots the terms of each tensor; a shard may hold no tensor at all."""
+    first, second = network.pairs[:, 0].tolist(), network.pairs[:, 1].tolist()
+    tensors = [block_terms(network.snapshots[:, t.span], first, second) for t in network.tensors]
+    return list(zip(*tensors, strict=True)) if tensors else [()] * len(first)
 
 
 def _angle_cell(network: NetworkBlock, terms: Sequence[AngleTerms], row: int, lag: int) -> Cell:

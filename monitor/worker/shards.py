@@ -49,10 +49,9 @@ def settle(held: WeightParts, points: Sequence[PointId], *, overdue: bool = Fals
 
 
 def _parts(job: Job, rows: Rows, network: NetworkBlock, shard: Shard) -> Iterable[WeightPart]:
-    for (first, second, row, kind, lag), call in zip(
-        network.pairs.tolist(), shard.calls.tolist(), strict=True
+    for (_, _, row, kind, lag), call, terms in zip(
+        network.pairs.tolist(), shard.calls.tolist(), pair_terms(network), strict=True
     ):
-        terms = pair_terms(network, first, second)
         total = sum(terms, AngleTerms())
         epoch = float(rows.epoch[row])
         yield WeightPart(
