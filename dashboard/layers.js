@@ -92,6 +92,7 @@ export class Layers {
       height: Math.round(tall * ratio)
     });
     this.canvas.style.cssText = `margin-left:${margin.left}px;width:${width}px;height:${tall}px`;
+    const gap = this.rowHeight < labelHeight ? 0 : 1; // px; thin rows would be half gaps
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
     this.rows.forEach((cells, i) =>
@@ -99,7 +100,7 @@ export class Layers {
         if (!cell) return;
         const [left, right] = [j, j + 1].map((at) => Math.round((at / count) * width));
         context.fillStyle = colorOf(cell.value, scale);
-        context.fillRect(left, i * this.rowHeight, right - left, this.rowHeight - 1);
+        context.fillRect(left, i * this.rowHeight, right - left, this.rowHeight - gap);
       })
     );
   }
