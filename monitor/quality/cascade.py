@@ -55,10 +55,11 @@ class Cascade:
 
     Args:
         device: of the networks.
-        max_bytes: that the candidates of one run of a network may take.
+        max_bytes: that one run of a network on candidates may take, or one suppression.
     """
 
     def __init__(self, device: torch.device, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         crops_per_run = max(1, max_bytes // BYTES_PER_CROP)
         on_cpu = device.type == "cpu"
         self._crops_per_run = min(crops_per_run, CROPS_PER_RUN_ON_CPU) if on_cpu else crops_per_run
@@ -98,8 +99,12 @@ class Cascade:
         size = torch.cat([torch.full_like(s[0][0], i) for i, s in enumerate(sizes)]).long()
         image, place = (probability >= THRESHOLDS[0]).nonzero(as_tuple=True)
         boxes, scores = windows[:, place].T, probability[image, place]
-        kept = suppress(boxes, scores, image * len(sizes) + size[place], SUPPRESS_IN_SIZE)
-        kept = kept[suppress(boxes[kept], scores[kept], image[kept], SUPPRESS_IN_IMAGE)]
+        kept = suppress(
+            boxes, scores, image * len(sizes) + size[place], SUPPRESS_IN_SIZE, self._max_bytes
+        )
+        kept = kept[
+            suppress(boxes[kept], scores[kept], image[kept], SUPPRESS_IN_IMAGE, self._max_bytes)
+        ]
         image, place, boxes = image[kept], place[kept], boxes[kept]
         return image, squared(boxes + offsets[image, :, place] * extent(boxes).repeat(1, 2))
 
@@ -122,7 +127,7 @@ class Cascade:
         offsets, probability = self._run(self._refine, table, image, boxes, REFINE_SIDE)
         passed = (probability[:, 1] > THRESHOLDS[1]).nonzero()[:, 0]
         image, boxes, scores = image[passed], boxes[passed], probability[passed, 1]
-        kept = suppress(boxes, scores, image, SUPPRESS_IN_IMAGE)
+        kept = suppress(boxes, scores, image, SUPPRESS_IN_IMAGE, self._max_bytes)
         image, boxes = image[kept], boxes[kept]
         sides = extent(boxes).repeat(1, 2) + 1
         return image, squared(boxes + offsets[passed][kept] * sides)

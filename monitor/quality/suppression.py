@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-#: Pairs of boxes compared at a time: 16 MiB a float32 table. Only large pictures full of
-#: candidates have more; torchvision's suppression, which needs no table, takes those.
-LARGEST_TABLE = 4 * 2**20
+#: Bytes that comparing two boxes takes: eight float32 tables of all pairs.
+BYTES_PER_PAIR = 32
 
 
 def ranked(scores: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,7 +25,9 @@ def ranked(scores: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
     return order, torch.arange(len(order), device=order.device) - first
 
 
-def suppress(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) -> Tensor:
+def suppress(
+    boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float, max_bytes: int
+) -> Tensor:
     """Greedy non-maximum suppression within groups, as torchvision's ``batched_nms``.
 
     Instead of one box after another, all groups are padded to (G, K) and decided together: a box
@@ -38,6 +39,8 @@ def suppress(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) ->
         scores: (M,) float32.
         groups: (M,) int64.
         threshold: intersection over union above which the lower score goes.
+        max_bytes: that comparisons may take. Where crowds need more, torchvision's suppression,
+            which needs no table of pairs, gives the same.
 
     Returns:
         (≤ M,) int64, the boxes that stay, by group and falling score.
@@ -47,7 +50,7 @@ def suppress(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) ->
     order, rank = ranked(scores, groups)
     group = (rank == 0).cumsum(dim=0) - 1
     count, widest = int(group[-1]) + 1, int(rank.max()) + 1
-    if count * widest**2 > LARGEST_TABLE:
+    if count * widest**2 * BYTES_PER_PAIR > max_bytes:
         kept: Tensor = batched_nms(boxes, scores, groups, threshold)
         return kept[groups[kept].argsort(stable=True)]
     padded = boxes.new_zeros(count, widest, 4)

@@ -1,14 +1,15 @@
 """Suppression of all groups at once against torchvision's, one box after another."""
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.ops import nms
 
-from monitor.quality import suppression
 from monitor.quality.suppression import ranked, suppress
+
+#: Enough for every table of these tests.
+MAX_BYTES = 2**27
 
 
 def one_by_one(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) -> list[int]:
@@ -42,7 +43,7 @@ def test_keeps_what_torchvision_keeps_in_its_order(
 ) -> None:
     boxes, scores, group = crowd(seed, count, groups, levels)
     expected = one_by_one(boxes, scores, group, threshold)
-    assert suppress(boxes, scores, group, threshold).tolist() == expected
+    assert suppress(boxes, scores, group, threshold, MAX_BYTES).tolist() == expected
 
 
 def test_a_long_chain_of_overlaps() -> None:
@@ -50,21 +51,22 @@ def test_a_long_chain_of_overlaps() -> None:
     x = torch.arange(60) * 4.0
     boxes = torch.stack((x, torch.zeros(60), x + 10, torch.full((60,), 10.0)), dim=1)
     scores = torch.linspace(1, 0.5, 60)
-    kept = suppress(boxes, scores, torch.zeros(60, dtype=torch.long), 0.3)
+    kept = suppress(boxes, scores, torch.zeros(60, dtype=torch.long), 0.3, MAX_BYTES)
     assert kept.tolist() == list(range(0, 60, 2))
 
 
 def test_boxes_without_area_stay() -> None:
     boxes = torch.tensor([[3.0, 3, 3, 3], [3.0, 3, 3, 3], [1.0, 1, 5, 5]])
-    kept = suppress(boxes, torch.tensor([0.9, 0.8, 0.7]), torch.zeros(3, dtype=torch.long), 0.5)
+    kept = suppress(
+        boxes, torch.tensor([0.9, 0.8, 0.7]), torch.zeros(3, dtype=torch.long), 0.5, MAX_BYTES
+    )
     assert kept.tolist() == [0, 1, 2]
 
 
-def test_crowds_too_large_for_a_table_keep_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crowds_too_large_for_a_table_keep_the_same() -> None:
     boxes, scores, group = crowd(seed=1, count=200, groups=3, levels=5)
-    by_table = suppress(boxes, scores, group, 0.5).tolist()
-    monkeypatch.setattr(suppression, "LARGEST_TABLE", 1)
-    assert suppress(boxes, scores, group, 0.5).tolist() == by_table
+    by_table = suppress(boxes, scores, group, 0.5, MAX_BYTES).tolist()
+    assert suppress(boxes, scores, group, 0.5, max_bytes=1).tolist() == by_table
 
 
 def test_ranks_start_at_the_best_of_each_group() -> None:
