@@ -134,10 +134,11 @@ def _embed(samples: Samples, with_: Evaluators, chosen: Chosen) -> Partial:
         return told
     if reference is None:
         return told + Partial(diversity_failure=with_.diversity_failure)
-    return told + _assign(features, reference)
+    return told + _assign(features, reference, with_.device)
 
 
-def _assign(features: NDArray[Any], reference: ReferenceSet) -> Partial:
+def _assign(features: NDArray[Any], reference: ReferenceSet, device: str) -> Partial:
     """How many samples are nearest to each mode."""
-    modes, counts = np.unique(nearest_mode(features, reference.centroids), return_counts=True)
+    nearest = nearest_mode(features, reference.centroids, device)
+    modes, counts = np.unique(nearest, return_counts=True)
     return Partial(modes=dict(zip(modes.tolist(), counts.tolist(), strict=True)))
