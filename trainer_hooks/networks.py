@@ -132,7 +132,7 @@ class Networks:
         taken.calls[name] = self._calls[slot_of(name, shard)]
         if snapshot.values.nbytes > BUCKETS * FLOAT32_BYTES:
             self._heavy.add(name)
-        self._background.took()
+        self._background.took(time.perf_counter())
         if shard is None:
             self._schedules[name].took(time.perf_counter() - started_s)
 

@@ -9,8 +9,9 @@ from statistics import median
 WINDOW_CALLS = 32
 #: Calls before the first adaptation: first calls allocate and are no measure of the later ones.
 WARMUP_CALLS = 8
-#: Snapshots over which the work of our own threads is averaged: several of their bursts.
-BACKGROUND_SNAPSHOTS = 64
+#: Snapshots, and seconds, over which the work of our own threads is averaged: several of their
+#: bursts, four a second.
+BACKGROUND_SNAPSHOTS, BACKGROUND_S = 16, 2.0
 #: ``samples_every="auto"``: sampling may take this share of the training's time (contract: 1%).
 SAMPLING_SHARE = 0.01
 
@@ -20,21 +21,26 @@ class BackgroundCost:
 
     Args:
         spent_s: tells the CPU seconds that they have spent so far.
+
+    Attributes:
+        each_s: seconds a snapshot, as of the last window.
     """
 
     def __init__(self, spent_s: Callable[[], float]) -> None:
         self._spent_s = spent_s
-        self._began_s = 0.0
+        self._began_spent_s = self._began_s = 0.0
         self._snapshots = 0
         self.each_s = 0.0
 
-    def took(self) -> None:
-        """Count a snapshot."""
+    def took(self, now_s: float) -> None:
+        """Count a snapshot at `now_s` (monotonic seconds)."""
+        self._began_s = self._began_s or now_s
         self._snapshots += 1
-        if self._snapshots >= BACKGROUND_SNAPSHOTS:
-            now_s = self._spent_s()
-            self.each_s = (now_s - self._began_s) / self._snapshots
-            self._began_s, self._snapshots = now_s, 0
+        enough = self._snapshots >= BACKGROUND_SNAPSHOTS
+        if enough and now_s - self._began_s >= BACKGROUND_S:
+            spent_s = self._spent_s()
+            self.each_s = (spent_s - self._began_spent_s) / self._snapshots
+            self._began_spent_s, self._began_s, self._snapshots = spent_s, now_s, 0
 
 
 class WeightSchedule:

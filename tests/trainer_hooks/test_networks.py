@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from trainer_hooks import schedule
 from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import NetworkError
 from trainer_hooks.networks import MOST_NETWORKS, SNAPSHOT_COPIES, Networks, Taken, gathered
@@ -103,7 +104,10 @@ def test_thinned_calls_take_nothing_and_keep_pairs_adjacent(queue: PushQueue) ->
     assert calls == [1, 2, None, None, 5, 6, None, None, 9, 10]
 
 
-def test_work_of_our_threads_thins_large_snapshots_only(queue: PushQueue) -> None:
+def test_work_of_our_threads_thins_large_snapshots_only(
+    queue: PushQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "BACKGROUND_S", 0.0)
     spent_s = itertools.count(0.0, 1e6)
     settings = read_settings(
         {"SQD_HOME": str(Path.cwd())}, run="test", weights="full", max_overhead=1.0
@@ -112,10 +116,10 @@ def test_work_of_our_threads_thins_large_snapshots_only(queue: PushQueue) -> Non
     large = {"w": np.ones(BUCKETS + 1, np.float32)}
     taken = Counter(
         name
-        for _ in range(2 * BACKGROUND_SNAPSHOTS)
+        for _ in range(4 * BACKGROUND_SNAPSHOTS)
         for name in take(networks, {"G": large, "D": W}).snapshots
     )
-    assert taken["D"] == 2 * BACKGROUND_SNAPSHOTS
+    assert taken["D"] == 4 * BACKGROUND_SNAPSHOTS
     assert taken["G"] < taken["D"]
 
 

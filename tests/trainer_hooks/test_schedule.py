@@ -53,7 +53,7 @@ def test_work_of_our_own_threads_counts() -> None:
         if schedule.due(float(call)):
             due.append(call)
             schedule.took(0.001)
-            background.took()
+            background.took(float(call))
             # In bursts, as they work: nothing for most snapshots, much for a few.
             spent_s[0] += 0.8 if len(due) % 8 == 0 else 0.0
     late = [call for call in due if call >= 2000]
