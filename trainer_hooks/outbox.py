@@ -62,11 +62,6 @@ class Outbox:
         with self._lock:
             return self.room.is_set() and (self._spool is None or self._spool.empty)
 
-    @property
-    def stuck(self) -> bool:
-        """Whether frames wait in memory for a disk that refuses."""
-        return not self.room.is_set() and time.monotonic() < self._disk_at_s
-
     def waits(self, kind: Kind) -> bool:
         """Whether a frame waits in memory: the next is packed when it has gone."""
         return bool(self._memory[kind])

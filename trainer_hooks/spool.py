@@ -88,8 +88,7 @@ class Spool:
         if self._lock is not None and not self.folder.exists():
             # Somebody removed it: what was in it is lost, what comes now is not.
             self._log.close()
-            self._lock.release()
-            self._lock, self._told = None, ""
+            self._let_go()
         if self._lock is None:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = FolderLock(self.folder)
@@ -150,16 +149,22 @@ class Spool:
         return True
 
     def close(self) -> None:
-        """Leave the folder to others; gone if nothing is in it."""
+        """Leave the folder to others; gone if it is ours and nothing is in it."""
         self._log.close()
         if self._lock is None:
             return
-        if self.empty:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        else:
-            self._describe()
+        # What a living process is writing looks torn, or like nothing: only its owner may judge.
+        if self._lock.held:
+            if self.empty:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            else:
+                self._describe()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        assert self._lock is not None
         self._lock.release()
-        self._lock = None
+        self._lock, self._told = None, ""
 
     def _describe(self) -> None:
         told = json.dumps(self._tell())

@@ -264,6 +264,37 @@ def test_folder_of_a_living_process_is_not_ours(desk: Desk) -> None:
     assert desk.rows() == [0]
 
 
+def test_look_at_a_living_folder_removes_nothing(desk: Desk) -> None:
+    desk.spool.add(weights(0))
+    desk.spool.add(samples(0))
+    (path,) = desk.folder.glob("weights-*.log")
+    whole = path.read_bytes()
+    # As another process may find it: nothing of the next record is there but its beginning.
+    path.write_bytes(whole[:20])
+    before = sorted(desk.folder.iterdir())
+    other = Spool(desk.folder, MOST, lambda *_: None)
+    assert not other.claim()
+    other.close()
+    assert sorted(desk.folder.iterdir()) == before
+    path.write_bytes(whole)
+    assert desk.rows() == [0]
+    assert len(list(desk.drained("samples"))) == 1
+    other = Spool(desk.folder, MOST, lambda *_: None)
+    assert not other.claim()
+    other.close()
+    assert (desk.folder / "about.json").exists()
+
+
+def test_folder_of_a_second_outage_is_described_like_the_first(desk: Desk) -> None:
+    desk.spool.add(weights(0))
+    assert desk.rows() == [0]
+    desk.spool.close()
+    assert not desk.folder.exists()
+    desk.spool.add(weights(1))
+    assert desk.spool.about() == {"run": "demo"}
+    assert desk.rows() == [1]
+
+
 def test_folder_that_somebody_removed_costs_what_was_in_it(desk: Desk) -> None:
     desk.spool.add(weights(0))
     desk.spool.add(samples(0))
