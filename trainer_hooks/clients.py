@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import uuid
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -71,6 +72,12 @@ class Clients:
         for client in {self.data, self.blobs}:
             with contextlib.suppress(redis.RedisError, OSError):
                 client.close()
+
+    def instance(self) -> str:
+        """Name of the durable data set; a Redis that has none yet gets one."""
+        self.data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
+        name = self.data.get(keys.INSTANCE)
+        return name.decode() if isinstance(name, bytes) else ""
 
     def now_s(self) -> float:
         """Unix seconds by the clock of the durable Redis: the one clock of all processes."""

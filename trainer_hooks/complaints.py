@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from trainer_hooks.errors import BadNameError, NetworkError, SamplesError, message_of
 from trainer_hooks.push_queue import PushQueue
+from trainer_hooks.sayings import Sayings
 
 log = logging.getLogger("trainer_hooks")
 
@@ -22,7 +23,7 @@ class Complaints:
     def __init__(self, queue: PushQueue, *, strict: bool) -> None:
         self._queue = queue
         self._strict = strict
-        self._said: set[str] = set()
+        self._sayings = Sayings()
 
     def about(self, error: Exception, place: str, reason: str = "") -> None:
         """Count an error of a call, or raise it if `strict`.
@@ -40,8 +41,7 @@ class Complaints:
 
     def say(self, topic: str, message: str) -> None:
         """Log a warning, the first time only."""
-        if topic not in self._said:
-            self._said.add(topic)
+        if self._sayings.first(topic):
             log.warning("sqd: %s (said once)", message)
 
 

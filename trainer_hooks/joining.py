@@ -1,4 +1,5 @@
-"""How a member (a rank other than 0) finds the segment of its rank 0, without talking to it."""
+"""Names of runs that ask for the same one; and how a member (a rank other than 0) finds the segment
+of its rank 0 among them, without talking to it."""
 
 import json
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from trainer_hooks.shards import Shard
 #: A rank 0 that gave its last sign of life so long before this process began belongs to an earlier
 #: training, seconds.
 EARLIER_S = 10.0
+#: Suffixes tried for a run name that is taken.
+MOST_SUFFIXES = 10_000
 
 
 def join(clients: Clients, asked: str, shard: Shard, process: str, age_s: float) -> tuple[str, str]:
@@ -45,6 +48,14 @@ def join(clients: Clients, asked: str, shard: Shard, process: str, age_s: float)
         f"shard {shard} waits for shard 0 to begin run {asked!r}; give every rank the same name, "
         "by start(...) or SQD_RUN"
     )
+
+
+def names_from(asked: str) -> Iterator[str]:
+    """Names for a run that asked for this one: it, and with a number where it is taken."""
+    yield asked
+    for number in range(2, MOST_SUFFIXES):
+        suffix = f"-{number}"
+        yield asked[: keys.MAX_RUN_NAME - len(suffix)] + suffix
 
 
 def _runs(clients: Clients, asked: str) -> Iterator[str]:

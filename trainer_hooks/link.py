@@ -2,15 +2,14 @@
 
 import json
 import time
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from trainer_hooks import keys
 from trainer_hooks.clients import Clients, link_errors
 from trainer_hooks.errors import BudgetUsedError, LinkError, RunDeletedError, RunLostError
-from trainer_hooks.joining import join
+from trainer_hooks.joining import MOST_SUFFIXES, join, names_from
 from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Shard
 from trainer_hooks.wire import Frame, encode
@@ -20,8 +19,6 @@ BLOB_TTL_S = 3600
 #: Share of the budget that samples may use up in Redis, so that S and the losses never wait for
 #: Q and D.
 SAMPLES_SHARE = 0.75
-#: Suffixes tried for a run name that is taken.
-MOST_SUFFIXES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +93,7 @@ class Link:
         """
         clients = Clients(self._settings, self._blob_url)
         try:
-            clients.data.set(keys.INSTANCE, uuid.uuid4().hex, nx=True)
-            instance = _text(clients.data.get(keys.INSTANCE))
+            instance = clients.instance()
             unknown = not self.registered or self._instance != instance
             if unknown:
                 self._register(clients, first_row)
@@ -197,7 +193,7 @@ class Link:
         described = self._described
         about = {"first_row": first_row, "host": described["host"], "pid": described["pid"]}
         about |= {"age": age_s, "asked": self._settings.run}
-        names = [self.run] if self.registered else _candidates(self._settings.run)
+        names = [self.run] if self.registered else names_from(self._settings.run)
         for name in names:
             answer = clients.register(
                 keys=[keys.meta(name), keys.segments(name)],
@@ -245,17 +241,6 @@ class Link:
     def _check_known(self, clients: Clients, answer: list[Any]) -> None:
         if answer[0] != b"unknown":
             return
-        if _text(clients.data.get(keys.INSTANCE)) == self._instance:
+        if clients.instance() == self._instance:
             raise RunDeletedError(f"run {self.run!r} was deleted")
         raise RunLostError(f"Redis no longer knows run {self.run!r}")
-
-
-def _candidates(name: str) -> Iterator[str]:
-    yield name
-    for number in range(2, MOST_SUFFIXES):
-        suffix = f"-{number}"
-        yield name[: keys.MAX_RUN_NAME - len(suffix)] + suffix
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

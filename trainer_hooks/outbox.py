@@ -98,6 +98,13 @@ class Outbox:
         if self._remove(outgoing):
             self._queue.count_dropped(f"{reason}.{outgoing.kind}", outgoing.amount)
 
+    def drop_first(self, reason: str) -> None:
+        """Give up the oldest frame of each kind: one of them cannot be sent."""
+        for kind in KINDS:
+            first = self.first(kind)
+            if first is not None:
+                self.drop(first, reason)
+
     def drop_all(self, reason: str) -> None:
         """Give up everything, on disk too."""
         for kind in KINDS:

@@ -11,6 +11,7 @@ import time
 from trainer_hooks.lines import PACK_INTERVAL_S, SamplesLine, WeightsLine
 from trainer_hooks.outbox import Outbox
 from trainer_hooks.push_queue import PushQueue
+from trainer_hooks.sayings import Sayings
 
 log = logging.getLogger("trainer_hooks")
 
@@ -31,7 +32,7 @@ class Packing:
         self._outbox = outbox
         self._closing = threading.Event()
         self._give_up_s = float("inf")
-        self._said = False
+        self._sayings = Sayings()
         self._thread = threading.Thread(target=self._work, name="sqd-packer", daemon=True)
 
     def start(self) -> None:
@@ -54,9 +55,8 @@ class Packing:
                 self._step()
             except Exception:
                 # A defect of ours must cost a frame at most, never the thread or the trainer.
-                if not self._said:
+                if self._sayings.first("defect"):
                     log.exception("sqd: pushes could not be packed and are dropped")
-                self._said = True
                 time.sleep(PACK_INTERVAL_S)
             self._queue.spend(time.thread_time() - began_s)
 

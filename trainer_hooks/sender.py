@@ -19,6 +19,7 @@ from trainer_hooks.link import Link
 from trainer_hooks.outbox import KINDS, Outbox
 from trainer_hooks.packing import Packing
 from trainer_hooks.push_queue import PushQueue
+from trainer_hooks.sayings import Sayings
 from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Shard
 from trainer_hooks.spool import Spool, folder_of
@@ -58,7 +59,7 @@ class Sender:
         self._give_up_s = float("inf")
         self._next_beat_s = 0.0
         self._retry_s = RETRY_FIRST_S
-        self._said: set[str] = set()
+        self._sayings = Sayings()
         self._deleted = self._tried = False
         self._batches = self._batches_done = 0
         self._packing.start()
@@ -133,10 +134,9 @@ class Sender:
                 self._retry_s = min(self._retry_s * 2, RETRY_LONGEST_S)
             except Exception:
                 # A defect of ours must cost a frame at most, never the thread or the trainer.
-                if "defect" not in self._said:
+                if self._sayings.first("defect"):
                     log.exception("sqd: a frame could not be sent and is dropped")
-                self._said.add("defect")
-                self._drop_first("defect")
+                self._outbox.drop_first("defect")
                 self._rest(RETRY_FIRST_S)
             finally:
                 self._queue.spend(time.thread_time() - began_s)
@@ -147,12 +147,10 @@ class Sender:
             return False
         if time.monotonic() > self._give_up_s:
             return True
-        if self._deleted:
-            self._drop_all()
-            self._rest(PACK_INTERVAL_S)
-            return self._packing.done.is_set() and self._outbox.empty
         if not (self._packing.done.is_set() and self._outbox.empty):
             return False
+        if self._deleted:
+            return True
         if not self._link.connected:
             # One try is due to a run that pushed nothing that could be sent: it has its counts.
             return not self._link.registered and (self._tried or not self._queue.begun)
@@ -161,7 +159,8 @@ class Sender:
 
     def _step(self) -> None:
         if self._deleted:
-            self._drop_all()
+            self._queue.clear("deleted")
+            self._outbox.drop_all("deleted")
             self._rest(PACK_INTERVAL_S)
             return
         if not self._queue.begun:
@@ -190,7 +189,7 @@ class Sender:
             self._batches = self._batches_done = 0
         self._outbox.away = False
         self._retry_s = RETRY_FIRST_S
-        self._said -= {"away", "busy", "lost"}
+        self._sayings.forget("away", "busy", "lost")
 
     def _hang_up(self) -> None:
         self._link.close()
@@ -225,16 +224,6 @@ class Sender:
             self._batches = max(self._batches, first.last_row + 1)
         return True
 
-    def _drop_first(self, reason: str) -> None:
-        for kind in KINDS:
-            first = self._outbox.first(kind)
-            if first is not None:
-                self._outbox.drop(first, reason)
-
-    def _drop_all(self) -> None:
-        self._queue.clear("deleted")
-        self._outbox.drop_all("deleted")
-
     def _tell_what_is_left(self, timeout_s: float) -> None:
         """Whatever is neither sent nor on disk by now is lost; what is on disk can be sent."""
         self._queue.clear("flush")
@@ -254,6 +243,5 @@ class Sender:
             self._closing.wait(seconds)
 
     def _say(self, topic: str, message: str) -> None:
-        if topic not in self._said:
-            self._said.add(topic)
+        if self._sayings.first(topic):
             log.warning("sqd: %s", message)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.cli.options import REDIS, AsJson, takes_settings
+from monitor.cli.sync import bytes_in
 from monitor.config import Settings
 from monitor.errors import MonitorError
 from monitor.store.connection import masked, open_store
@@ -125,7 +126,7 @@ def _spool(settings: Settings) -> Finding:
     left = [about.parent for about in settings.home.glob("spool/*/about.json")]
     if not left:
         return Finding("spool", "ok", "nothing waits to be sent")
-    size = sum(path.stat().st_size for folder in left for path in folder.iterdir())
+    size = sum(map(bytes_in, left))
     said = f"{len(left)} trainers have {size / 1e6:.1f} MB on disk; `sqd sync` sends what was left"
     return Finding("spool", "note", said)
 

@@ -1,5 +1,6 @@
 """Send what trainers left on disk: after an outage, a crash, or runs with mode="offline"."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -38,9 +39,18 @@ def run(settings: Settings, directory: Directory = None) -> None:
         raise MonitorError(f"{len(failed)} of {len(folders)} spools were not sent; see above")
 
 
+def bytes_in(folder: Path) -> int:
+    """Size of what lies there; a living trainer may remove it while we look."""
+    size = 0
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            size += path.stat().st_size
+    return size
+
+
 def _sent(folder: Path, redis_url: str, blob_url: str) -> bool:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    total = sum(path.stat().st_size for path in folder.glob("*-*"))
+    total = bytes_in(folder)
     try:
         with Progress(*columns, transient=True, disable=not sys.stdout.isatty()) as shown:
             task = shown.add_task(folder.name, total=total)
