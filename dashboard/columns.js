@@ -11,6 +11,15 @@ export function rowAt(columns, index) {
   return Object.fromEntries(names.map((name) => [name, columns[name][index] ?? null]));
 }
 
+// Those with the most rows, whose x axes convert into each other best; null where none has a row.
+export function longestOf(each) {
+  let longest = null;
+  for (const columns of each) {
+    if (columns.step.length > (longest?.step.length ?? 0)) longest = columns;
+  }
+  return longest;
+}
+
 // First index whose value is not below x, in an ascending array.
 export function lowerBound(sorted, x) {
   let low = 0;

@@ -1,7 +1,7 @@
 // Points as CSV, in the columns of REST.
 
 import {seriesPath} from "./api.js";
-import {lowerBound, upperBound, xOf} from "./columns.js";
+import {longestOf, lowerBound, upperBound, xOf} from "./columns.js";
 import {runAndMetric} from "./panels.js";
 import {convertView} from "./view.js";
 
@@ -36,7 +36,7 @@ export function allPointsPath(run, {panels, series, axis, range}) {
   const keys = panels.flatMap((panel) => panel.metrics);
   const own = keys.filter((key) => [null, run].includes(runAndMetric(key)[0]));
   const metrics = own.map((key) => runAndMetric(key)[1]);
-  const steps = convertView(series.longest(), axis, "step", range);
+  const steps = convertView(longestOf(own.map((key) => series.get(key))), axis, "step", range);
   const stretch = steps && [Math.floor(steps[0]), Math.ceil(steps[1])].map((s) => Math.max(0, s));
   return `${seriesPath(run, metrics, 0, stretch)}&format=csv`;
 }

@@ -22,6 +22,7 @@ export class Layers {
     this.series = new SeriesStore(fetch, () => this.draw(), points);
     this.closeup = new Closeup(fetch, () => this.draw(), {points});
     this.metrics = [];
+    this.rows = [];
     this.build();
   }
 
@@ -122,8 +123,9 @@ export class Layers {
   }
 
   read({offsetX, offsetY}) {
+    if (!this.rows.length) return; // Nothing is drawn yet.
     const row = Math.min(this.rows.length - 1, Math.floor(offsetY / this.rowHeight));
-    const cells = this.rows[row] ?? [];
+    const cells = this.rows[row];
     const at = Math.floor((offsetX / this.canvas.clientWidth) * cells.length);
     const cell = cells[Math.min(cells.length - 1, Math.max(0, at))];
     const value = cell && formatNumber(angleIn(this.unit, cell.value));

@@ -10,9 +10,11 @@ export function restartsOf(segments) {
     ...(i > 0 ? [resumed(segment)] : []),
     ...(segment.rewinds ?? []).map(wentBack)
   ]);
-  let hidden = Infinity;
-  const shown = all.reverse().filter(({step}) => step < hidden && ((hidden = step), true));
-  return shown.reverse();
+  const shown = [];
+  for (const restart of all.reverse()) {
+    if (restart.step < (shown[0]?.step ?? Infinity)) shown.unshift(restart);
+  }
+  return shown;
 }
 
 const resumed = ({first_step: step, started: time, host}) => ({

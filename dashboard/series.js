@@ -1,6 +1,6 @@
 // The series a page holds: fetched, then grown by events, without a gap and without a double.
 
-import {emptyColumns, mergeRows} from "./columns.js";
+import {emptyColumns, longestOf, mergeRows} from "./columns.js";
 
 const batch = 25; // metrics a request; names of 256 characters still make an address of 8 KB
 
@@ -23,11 +23,7 @@ export class SeriesStore {
 
   // The metric with the most rows, whose x axes convert into each other best; null without a row.
   longest() {
-    let longest = null;
-    for (const columns of this.held.values()) {
-      if (columns.step.length > (longest?.step.length ?? 0)) longest = columns;
-    }
-    return longest;
+    return longestOf(this.held.values());
   }
 
   async want(metrics) {

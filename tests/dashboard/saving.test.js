@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {test} from "node:test";
 import {allPointsPath, csvOf} from "../../dashboard/csv.js";
 import {frameOf} from "../../dashboard/figure.js";
-import {panelsOf} from "../../dashboard/panels.js";
+import {keyOf, panelsOf, runAndMetric} from "../../dashboard/panels.js";
 import {pictureOf, plain, readData} from "../../dashboard/picture.js";
 import {columns} from "./fakes.js";
 
@@ -28,6 +28,18 @@ test("all points of the same stretch come from the server", () => {
   const path = (range, axis) => allPointsPath("a b", {panels, series, axis, range});
   assert.match(path(null, "step"), /^\/api\/runs\/a%20b\/series\?.*points=0&format=csv$/);
   assert.match(path([0.6, 1.4], "epoch"), /points=0&from=1&to=3&format=csv$/);
+});
+
+test("the stretch of a compared run is found by its own rows, not those of another", () => {
+  const rows = {a: columns([1, 2, 3]), b: columns([100, 200, 300])};
+  const series = {get: (key) => rows[runAndMetric(key)[0]], longest: () => rows.a};
+  const shown = [{metrics: [keyOf("a", "Q"), keyOf("b", "Q")]}];
+  const path = (run) => {
+    const range = rows[run].time.slice(0, 2);
+    return allPointsPath(run, {panels: shown, series, axis: "time", range});
+  };
+  assert.match(path("a"), /from=1&to=2&/);
+  assert.match(path("b"), /from=100&to=200&/);
 });
 
 test("a picture holds one panel over the same stretch, with its title and lines named", () => {
