@@ -33,12 +33,13 @@ def resume(training: Training, folder: Path) -> str | None:
         return None
     state = torch.load(path, map_location="cpu", weights_only=True)
     recipe = asdict(training.recipe)
-    for name, value in state["recipe"].items():
-        if recipe[name] != value:
+    made = state["recipe"]
+    for name in recipe | made:
+        if recipe.get(name) != made.get(name):
             option = "--" + name.replace("_", "-")
             raise ValueError(
-                f"the checkpoint in {str(folder)!r} was made with {option} {value}, "
-                f"not {recipe[name]}: take another folder"
+                f"the checkpoint in {str(folder)!r} was made with {option} {made.get(name)}, "
+                f"not {recipe.get(name)}: take another folder"
             )
     training.restore(state)
     return str(state["run"])
