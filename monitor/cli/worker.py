@@ -121,8 +121,10 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
 
     from monitor.worker.evaluators import choose_device, load_evaluators
     from monitor.worker.loop import Worker
+    from monitor.worker.memory import keep_freed
     from monitor.worker.samples import SamplesLane
 
+    keep_freed()
     if choose_device(settings.device) == "cpu":
         os.nice(NICENESS)
         # Before anything is loaded: the embedder takes as many.
