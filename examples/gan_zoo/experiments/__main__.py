@@ -44,7 +44,9 @@ def _train(
 ) -> list[str]:
     output.mkdir(parents=True, exist_ok=True)
     worker = evaluators(options.data, output, options.worker.split())
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Also where a shell started us in the background, with SIGINT ignored.
+        signal.signal(number, _interrupt)
     metrics = METRICS.get(options.experiment, ("Q", "D"))
     try:
         with watched(output / "home", worker, output / "product.log") as product:
@@ -54,6 +56,10 @@ def _train(
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _report(

@@ -98,7 +98,8 @@ def watched(home: Path, worker: Sequence[str], log: Path) -> Iterator[Product]:
         child = start_child([*command, *worker], output=output)
         try:
             give_up_s = time.monotonic() + START_S
-            while not _is_ready(home):
+            while not _is_ready(home) or child.poll() is not None:
+                # Another product on the same home is ready too, and ours ends.
                 if child.poll() is not None or time.monotonic() > give_up_s:
                     raise RuntimeError(f"sqd up did not start; see {log}")
                 time.sleep(LOOK_S)
