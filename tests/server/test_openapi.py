@@ -25,6 +25,7 @@ CALLS = {
     "/api/runs/{run}/samples/{step}",
     "/api/runs/{run}/modes/{step}",
     "/api/runs/{run}/alerts",
+    "/api/runs/{run}/stop",
     "/api/runs/{run}/events",
     "/api/events",
     "/api/login",
