@@ -189,7 +189,7 @@ class Checkpoints:
             folder.tell()
         except OSError as error:
             self.complaints.about(error, "pins are not written", "bad_checkpoint")
-        self._control.checkpoints = json.dumps(
+        self._control.ring = json.dumps(
             {
                 "host": socket.gethostname(),
                 "folder": _text(folder.folder),

@@ -43,14 +43,14 @@ class Control:
         alerts: all of the run, as of the last heartbeat, oldest first.
         earlier: ids of those that earlier processes raised.
         stop: whether a stop is asked for.
-        checkpoints: what is told of them, as JSON; "" for nothing.
+        ring: what is told of the ring of checkpoints, as JSON; "" for nothing.
     """
 
     def __init__(self, *, resumed: bool) -> None:
         self.alerts: tuple[Alert, ...] = ()
         self.earlier: frozenset[str] | None = None if resumed else frozenset()
         self.stop = False
-        self.checkpoints = ""
+        self.ring = ""
         self._deaf_until_s = 0.0
         self._asking = Ear()
         self._ears: list[Ear] = []

@@ -142,7 +142,7 @@ class Link:
         networks: dict[str, Any],
         *,
         finished: bool = False,
-        checkpoints: str = "",
+        ring: str = "",
     ) -> Answer:
         """Say that the trainer lives, or that it ended, and where its checkpoints lie (JSON).
 
@@ -161,7 +161,7 @@ class Link:
                 keys.control(self.run),
             ],
             args=[
-                self.segment, json.dumps(drops), json.dumps(networks), int(finished), checkpoints
+                self.segment, json.dumps(drops), json.dumps(networks), int(finished), ring
             ],
         )  # fmt: skip
         self._check_known(clients, answer)

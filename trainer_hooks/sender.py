@@ -108,6 +108,7 @@ class Sender:
             "networks": self._packing.weights.packer.networks,
             "drops": self._queue.dropped(),
             "finished": self._closing.is_set(),
+            "ring": self.control.ring,
         }
 
     def _work(self) -> None:
@@ -198,9 +199,8 @@ class Sender:
 
     def _beat(self, *, finished: bool = False) -> None:
         self._next_beat_s = time.monotonic() + BEAT_INTERVAL_S
-        networks = self._packing.weights.packer.networks
-        drops, told = self._queue.dropped(), self.control.checkpoints
-        answer = self._link.beat(drops, networks, finished=finished, checkpoints=told)
+        drops, networks = self._queue.dropped(), self._packing.weights.packer.networks
+        answer = self._link.beat(drops, networks, finished=finished, ring=self.control.ring)
         self._batches_done = answer.batches_done
         self.control.hear(answer)
 

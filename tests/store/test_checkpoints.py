@@ -29,7 +29,7 @@ def ring(*steps: int, folder: str = "/ring", pins: dict[int, list[str]] | None =
 
 
 def beat(trainer: Trainer, told: str, *, finished: bool = False) -> None:
-    trainer.link.beat({}, {}, finished=finished, checkpoints=told)
+    trainer.link.beat({}, {}, finished=finished, ring=told)
 
 
 def alert(store: Store, name: str, step: int | None, kind: str = "quality") -> None:

@@ -65,7 +65,7 @@ class Ring:
 
     @property
     def told(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.control.checkpoints)["checkpoints"]
+        found: list[dict[str, Any]] = json.loads(self.control.ring)["checkpoints"]
         return found
 
     @property
@@ -298,7 +298,7 @@ def test_what_is_told_is_where_it_lies(ring: Ring) -> None:
     ring.train(range(1, 15))
     ((path,),) = [[*ring.folder.glob("step-*")]]
     assert ring.told == [{"step": 10, "path": str(path), "hidden": False, "alerts": []}]
-    assert json.loads(ring.control.checkpoints)["kinds"] == sorted(PINNING_KINDS)
+    assert json.loads(ring.control.ring)["kinds"] == sorted(PINNING_KINDS)
 
 
 BAD: dict[str, dict[str, Any]] = {

@@ -22,6 +22,7 @@ from tests.trainer_hooks.outage import DURABLE, VOLATILE, Outage
 from tests.trainer_hooks.trainers import in_a_process
 from trainer_hooks import Run, clients, keys, push_weights, sender
 from trainer_hooks.checkpoints import Checkpoints
+from trainer_hooks.sync import spools_in, sync
 
 #: An address where nobody listens.
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -236,6 +237,19 @@ os.kill(os.getpid(), signal.SIGKILL)
     train(ring, range(21, 31))
     eventually(lambda: told(mail) == [(20, True, "a")])
     assert len(list(back.path.parent.glob("step-*"))) == 4
+
+
+def test_synced_run_tells_where_its_checkpoints_lie(start: Start, mail: Mail) -> None:
+    run = start("demo", mode="offline")
+    ring = run.checkpoints(every=10, save=write)
+    for step in range(1, 35):
+        run.push_weights(step, scalars={"loss": 1.0})
+        ring.save_if_due(step)
+    run.finish()
+    (folder,) = spools_in(run.settings.home / "spool")
+    sync(folder, redis_url=mail.redis_url)
+    raise_alert(mail.store, "demo", "a", 25)
+    assert told(mail) == [(20, False, "a")]
 
 
 @pytest.mark.parametrize("options", [{"redis_url": NOWHERE}, {"mode": "offline"}], ids=str)
