@@ -28,8 +28,6 @@ from trainer_hooks.spool_files import write
 BOOK = "pins.json"
 #: What of an alert is written beside its pin.
 ALERT_FIELDS = ("id", "kind", "step", "detected_step", "message", "time")
-#: Alerts that are remembered as seen, the newest: far more than a run ever has.
-MOST_SEEN = 1000
 
 
 @dataclass(slots=True)
@@ -63,7 +61,7 @@ class CheckpointFolder:
         taken: what is there, in the order it was taken.
 
     Raises:
-        CheckpointError: another process has it.
+        CheckpointError: another process has it, or its book cannot be read.
         OSError: it cannot be made or read.
     """
 
@@ -85,9 +83,8 @@ class CheckpointFolder:
         """Take over what an earlier process left."""
         _remove(self.folder / "new")
         book = _read_book(self.folder)
-        pins = {int(pin["number"]): list(pin["alerts"]) for pin in book.get("pins", [])}
-        self.run = str(book.get("run", ""))
-        self.seen = [str(name) for name in book.get("seen", [])]
+        self.run, self.seen = book["run"], book["seen"]
+        pins = {pin["number"]: pin["alerts"] for pin in book["pins"]}
         self.taken: list[Taken] = []
         for number, step, path in sorted(_found(self.folder)):
             self.hide(step)
@@ -153,7 +150,6 @@ class CheckpointFolder:
         Raises:
             OSError: the disk refuses; the one before is still there.
         """
-        del self.seen[:-MOST_SEEN]
         pins = [{"number": each.number, "alerts": each.alerts} for each in self.pinned()]
         book = {"run": self.run, "pins": pins, "seen": self.seen}
         write(self.folder / BOOK, json.dumps(book).encode())
@@ -173,8 +169,8 @@ def folder_of_earlier(home: Path, run: str) -> CheckpointFolder | None:
     """The folder of the newest process of `run` that lives no more."""
     ages = []
     for path in (home / "checkpoints").glob(f"*/{BOOK}"):
-        with contextlib.suppress(OSError):
-            if _read_book(path.parent).get("run") == run:
+        with contextlib.suppress(CheckpointError, OSError):
+            if _read_book(path.parent)["run"] == run:
                 ages.append((path.stat().st_mtime, path.parent))
     for _, folder in sorted(ages, reverse=True):
         with contextlib.suppress(CheckpointError, OSError):
@@ -192,11 +188,18 @@ def _found(folder: Path) -> Iterator[tuple[int, int, Path]]:
 def _read_book(folder: Path) -> dict[str, Any]:
     try:
         book = json.loads((folder / BOOK).read_text())
+        return {
+            "run": str(book["run"]),
+            "seen": [str(name) for name in book["seen"]],
+            "pins": [
+                {"number": int(pin["number"]), "alerts": [dict(alert) for alert in pin["alerts"]]}
+                for pin in book["pins"]
+            ],
+        }
     except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise OSError(f"{folder / BOOK} cannot be read: {error}") from error
-    return book if isinstance(book, dict) else {}
+        return {"run": "", "seen": [], "pins": []}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{folder / BOOK} cannot be read: {error!r}") from error
 
 
 def _remove(path: Path) -> None:

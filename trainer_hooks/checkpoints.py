@@ -71,11 +71,12 @@ class Checkpoints:
         self._folder: CheckpointFolder | None = None
         self._last: int | None = None
         self._looked: tuple[Alert, ...] = ()
+        self._closed = False
 
     @property
     def active(self) -> bool:
         """Whether calls do anything."""
-        return self._admits()
+        return not self._closed and self._admits()
 
     @property
     def wants_networks(self) -> bool:
@@ -113,7 +114,7 @@ class Checkpoints:
         if fresh:
             self._tell(folder)
 
-    def go_back(self, alert: str | None) -> Checkpoint | None:
+    def go_back(self, alert: str | None) -> Checkpoint:
         """Load what is pinned for the alert with this id, of the newest pin if None.
 
         Raises:
@@ -138,6 +139,7 @@ class Checkpoints:
 
     def close(self) -> None:
         """The run ends: pin what is left to pin, and let go of everything."""
+        self._closed = True
         self.networks.clear()
         if self._folder is not None:
             self.look()
@@ -171,14 +173,14 @@ class Checkpoints:
         if taken is None:
             if id_of(alert) not in (self._control.earlier or ()):
                 self.complaints.say(
-                    f"pin {id_of(alert)}",
+                    "no checkpoint left",
                     f"no checkpoint from before step {onset} is left: raise keep= or every=",
                 )
         elif taken.alerts or len(folder.pinned()) < self._settings.pins:
             folder.pin(taken, alert)
         else:
             self.complaints.say(
-                f"pin {id_of(alert)}",
+                "pins are full",
                 f"the checkpoint of step {taken.step} is not pinned, {self._settings.pins} are: "
                 f"remove one from {folder.folder}, or raise pins=",
             )

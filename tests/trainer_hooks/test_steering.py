@@ -347,6 +347,18 @@ def test_ring_of_a_wrong_call_does_nothing(start: Start) -> None:
     assert run.dropped == {"bad_checkpoint": 1}
 
 
+def test_second_ring_takes_the_place_of_the_first(start: Start, tmp_path: Path) -> None:
+    run = start("demo", redis_url=NOWHERE)
+    first = run.checkpoints(every=1, save=write, folder=tmp_path)
+    train(first, range(2))
+    second = run.checkpoints(every=1, save=write, folder=tmp_path)
+    train(first, range(2, 4))
+    assert len(list(tmp_path.glob("step-*"))) == 2
+    train(second, range(4, 5))
+    assert len(list(tmp_path.glob("step-*"))) == 3
+    assert run.dropped == {}
+
+
 def test_two_processes_do_not_share_a_folder(start: Start, tmp_path: Path) -> None:
     rings = []
     for name in ("one", "two"):
