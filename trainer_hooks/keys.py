@@ -179,6 +179,11 @@ def alerts(run: str) -> str:
     return of_run(run, "alerts")
 
 
+def control(run: str) -> str:
+    """Hash: what is asked of the trainer, and whether it was told (see `scripts.HEARTBEAT`)."""
+    return of_run(run, "control")
+
+
 def watch(run: str) -> str:
     """Hash: detector state and how far each column was read."""
     return of_run(run, "watch")

@@ -5,7 +5,19 @@ import sys
 
 import typer
 
-from monitor.cli import demo, doctor, export, reference, replay, runs, server, sync, up, worker
+from monitor.cli import (
+    demo,
+    doctor,
+    export,
+    reference,
+    replay,
+    rewind,
+    runs,
+    server,
+    sync,
+    up,
+    worker,
+)
 from monitor.errors import MonitorError
 from trainer_hooks.errors import HookError
 
@@ -22,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, worker, server, sync, runs, export, replay, doctor):
+for command in (up, demo, worker, server, sync, runs, export, rewind, replay, doctor):
     app.command(command.NAME, help=command.__doc__)(command.run)
 app.add_typer(reference.app, name="reference", help=reference.__doc__)
 

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
-from monitor.server import events, health, page, prometheus, runs, samples, series
+from monitor.server import events, health, page, prometheus, runs, samples, series, stopping
 from monitor.server.auth import AUTH_ERRORS, Gate, login_router
 from monitor.server.errors import add_error_handlers
 from monitor.server.hub import Hub
@@ -71,7 +71,7 @@ def _add_routes(app: FastAPI, gate: Gate | None) -> None:
     app.include_router(health.router)
     app.include_router(page.router)
     needs = [] if gate is None else [Depends(gate)]
-    for guarded in (runs, series, samples, events, prometheus):
+    for guarded in (runs, series, samples, events, prometheus, stopping):
         app.include_router(
             guarded.router, dependencies=needs, responses={} if gate is None else AUTH_ERRORS
         )

@@ -25,6 +25,7 @@ CALLS = {
     "/api/runs/{run}/samples/{step}",
     "/api/runs/{run}/modes/{step}",
     "/api/runs/{run}/alerts",
+    "/api/runs/{run}/stop",
     "/api/runs/{run}/events",
     "/api/events",
     "/api/login",
@@ -89,6 +90,7 @@ def test_answers_are_as_described(
     laboratory.samples(run, 600, {"D": [None]}, grid=b"x", modes=MODES, provenance=made_with)
     laboratory.watched("demo", {"metrics": {}}, [alert("demo", "diversity", 2)])
     beat(laboratory.store, "w1", {"device": "cpu", "images_per_s": 3.5})
+    assert client.post("/api/runs/demo/stop").status_code == 200
     for path, methods in description["paths"].items():
         schema = methods.get("get", {"responses": {}})["responses"].get("200", {})
         if JSON not in schema.get("content", {}):
