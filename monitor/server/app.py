@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from monitor.server import events, health, page, prometheus, runs, samples, series, stopping
 from monitor.server.auth import AUTH_ERRORS, Gate, login_router
+from monitor.server.curves import Curves
 from monitor.server.errors import add_error_handlers
 from monitor.server.hub import Hub
 from monitor.server.shield import LOOPBACK_HOSTS, Shield
@@ -58,7 +59,7 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.store, app.state.hub = store, Hub(store)
+    app.state.store, app.state.hub, app.state.curves = store, Hub(store), Curves(store)
     _add_routes(app, gate)
     add_error_handlers(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
