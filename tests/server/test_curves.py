@@ -142,8 +142,9 @@ def test_the_least_used_goes_first() -> None:
 
 def test_outlines_know_what_they_stand_for() -> None:
     n = ROWS_PER_CHUNK
-    columns = [np.zeros(n)] * 2 + [np.arange(n, dtype=float)] + [np.full(n, np.nan), np.ones(n)]
-    series = Series(np.arange(n), *columns, np.zeros(n, np.uint8))
+    none, flat = np.full(n, np.nan), np.zeros(n)
+    value, ok = np.arange(n, dtype=float), np.zeros(n, np.uint8)
+    series = Series(np.arange(n), flat, flat, value, none, np.ones(n), ok)
     made = outline(series)
     assert (made.size, made.lowest, made.highest, made.ascending) == (n, 0, n - 1, True)
     assert made.points.step.size <= chunks.OUTLINE_POINTS
