@@ -16,6 +16,7 @@ export class RunFeed {
     this.steps = []; // that have an image grid, ascending
     this.wanted = []; // metrics that are shown
     this.heard = new Set(); // metrics that came by event
+    this.complete = false; // alerts and steps are known
     this.arrived = null; // alerts and steps that came by event while they were fetched
     this.series = new SeriesStore(
       (metrics, points) => get(seriesPath(run, metrics, points)),
@@ -65,6 +66,7 @@ export class RunFeed {
     this.arrived = null;
     this.alerts = mergeAlerts(alerts, arrived.alerts);
     this.steps = mergeSteps(steps, arrived.steps);
+    this.complete = true;
     this.onChange("alerts");
     this.onChange("samples");
   }

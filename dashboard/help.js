@@ -6,6 +6,7 @@ const keys = [
   ["j, k", "next and previous run"],
   ["←, →", "earlier and later batch of images"],
   ["+, −", "zoom in and out around the shown batch"],
+  ["e", "evidence of the newest turning point; ←, → to the others, Esc closes"],
   ["f", "follow: whole run, newest images"],
   ["c", "compare the runs ticked in the list"],
   ["/", "filter the list"],
@@ -18,7 +19,8 @@ const marks = [
   ["faint behind a smooth line", "the raw curve; the line is its mean around each point"],
   ["shaded band", "one standard error on each side"],
   ["dotted line in D", "ln m, the most that m modes allow"],
-  ["dashed vertical line", "a turning point; drag to zoom, double-click to return"]
+  ["dashed vertical line", "a turning point: its sign opens the evidence"],
+  ["drag, double-click", "zoom, and return"]
 ];
 
 const list = (rows) =>

@@ -7,6 +7,7 @@ import {Comparison} from "./compare.js";
 import {Controls} from "./controls.js";
 import {Details} from "./details.js";
 import {h, setText} from "./element.js";
+import {Evidence} from "./evidence.js";
 import {RunFeed} from "./feed.js";
 import {levelOf, RunHead} from "./head.js";
 import {Layers} from "./layers.js";
@@ -40,7 +41,7 @@ export class RunPage {
 
   buildParts() {
     const {run, address, moves} = this;
-    const onAlert = (alert) => moves.show(alert);
+    const onAlert = (alert) => moves.lookInto(alert);
     const onFollow = () => moves.follow();
     this.controls = new Controls(address, {onAxis: (x) => moves.setAxis(x), onFollow});
     this.layers = new Layers(run);
@@ -63,6 +64,10 @@ export class RunPage {
       onShow: () => this.showModes()
     });
     this.alerts = new Alerts({onSelect: onAlert});
+    this.evidence = new Evidence(run, this.feed, {
+      onOpen: (id) => address.set({evidence: id}),
+      onShow: (alert) => moves.show(alert)
+    });
     this.details = new Details({
       onToggle: () => address.set({open: toggled(address.state.open, "config")})
     });
@@ -83,7 +88,13 @@ export class RunPage {
     const right = h("div", {class: "right"}, this.samples.root, this.modes.root);
     this.content = h("div", {class: "content"}, left, right, this.details.root);
     this.root = h("main", {class: "run-page"});
-    this.root.append(this.trust.root, this.head.root, this.notice, this.content);
+    this.root.append(
+      this.trust.root,
+      this.head.root,
+      this.notice,
+      this.content,
+      this.evidence.root
+    );
   }
 
   start() {
@@ -100,6 +111,7 @@ export class RunPage {
     this.layers.stop();
     this.feed.stop();
     this.curves.stop();
+    this.evidence.stop();
     this.saving.stop();
     clearInterval(this.timer);
     this.forget();
@@ -113,6 +125,7 @@ export class RunPage {
     if (["series", "detail", "address", "compared"].includes(what)) this.look();
     if (what === "alerts") this.alerts.update(this.feed.alerts);
     if (what === "samples" || what === "address" || what === "detail") this.updateSamples();
+    if (["samples", "address", "alerts", "detail"].includes(what)) this.lookInto();
     if (what === "series") this.showModes();
     if (what === "address") this.curves.draw();
     else this.curves.drawSoon();
@@ -124,6 +137,7 @@ export class RunPage {
     const failed = health.state === "error";
     this.notice.replaceChildren(...(failed ? [errorNotice(health, this.run)] : []));
     this.content.hidden = this.head.root.hidden = failed;
+    if (failed) this.evidence.close();
     this.onHealth(health);
   }
 
@@ -148,6 +162,11 @@ export class RunPage {
     if (this.feed.detail) this.feed.look({axis, range, metrics});
     this.comparison.want(this.panelOptions(), {axis, range});
     this.legend.update(this.comparison.legend());
+  }
+
+  lookInto() {
+    const {evidence, unit} = this.address.state;
+    this.evidence.update(evidence, unit);
   }
 
   updateSamples() {
@@ -203,5 +222,6 @@ export class RunPage {
 
   redraw() {
     this.curves.draw();
+    this.evidence.redraw();
   }
 }

@@ -7,6 +7,7 @@ const defaults = {
   unit: "rad", // of S: rad or deg
   smooth: 0, // % of what is in view
   open: [], // what is unfolded
+  evidence: null, // the turning point, by its alert's id, that is looked into
   step: null, // the pinned image grid; null is the newest
   range: null, // [from, to] in units of x; null follows the live edge
   with: [], // runs that are compared; in the list those that are chosen
@@ -28,6 +29,7 @@ export function parseAddress(search) {
     smooth: oneOf(smoothings, readNumber(query.get("smooth")), defaults.smooth),
     open: (query.get("open") ?? "").split(",").filter((name) => sections.includes(name)),
     step: Number.isSafeInteger(step) && step >= 0 ? step : defaults.step,
+    evidence: query.get("evidence") || defaults.evidence,
     range: range.length === 2 && range[0] < range[1] ? range : defaults.range,
     with: [...new Set(query.getAll("with"))].filter(Boolean),
     filter: query.get("filter") ?? defaults.filter
@@ -49,6 +51,7 @@ export function formatAddress(state) {
   if (state.smooth) query.set("smooth", state.smooth);
   if (state.open.length) query.set("open", state.open.join(","));
   if (state.step != null) query.set("step", state.step);
+  if (state.evidence) query.set("evidence", state.evidence);
   if (state.range) query.set("range", shortRange(state.range));
   for (const run of state.with) query.append("with", run);
   if (state.filter) query.set("filter", state.filter);
