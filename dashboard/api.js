@@ -45,16 +45,24 @@ export async function getJson(path, {fetch = globalThis.fetch, signal} = {}) {
   }
 }
 
-export async function login(token, {fetch = globalThis.fetch} = {}) {
+export async function postJson(path, body, {fetch = globalThis.fetch} = {}) {
   const response = await ask(
-    "/api/login",
+    path,
     {
       method: "POST",
       headers: {"Content-Type": "application/json"},
-      body: JSON.stringify({token})
+      body: JSON.stringify(body)
     },
     fetch
   );
+  if (!response.ok) throw new ApiError(response.status, await detailOf(response));
+  return response.status === 204 ? null : await response.json();
+}
+
+export const login = (token, options) => postJson("/api/login", {token}, options);
+
+export async function remove(path, {fetch = globalThis.fetch} = {}) {
+  const response = await ask(path, {method: "DELETE"}, fetch);
   if (!response.ok) throw new ApiError(response.status, await detailOf(response));
 }
 

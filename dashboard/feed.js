@@ -98,7 +98,15 @@ export class RunFeed {
       this.alerts = mergeAlerts(this.alerts, [data]);
       this.onChange("alerts");
     }
+    if (type === "stop") this.setStop(data.stop);
     this.connection.beat(); // the description of the run has changed with it
+  }
+
+  // What is asked of the trainer, as the server just said.
+  setStop(stop) {
+    if (!this.detail) return;
+    this.detail = {...this.detail, stop};
+    this.onChange("detail");
   }
 
   receivePoints(series, steps) {

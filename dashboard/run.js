@@ -20,6 +20,7 @@ import {foldsOf, panelsOf} from "./panels.js";
 import {Samples} from "./samples.js";
 import {Saving} from "./saving.js";
 import {toggled} from "./state.js";
+import {Stopping} from "./stopping.js";
 import {summaryOf, noteOf} from "./summary.js";
 import {TrustBar} from "./trust.js";
 
@@ -33,7 +34,8 @@ export class RunPage {
     this.feed = new RunFeed(run, (what) => this.update(what));
     this.comparison = new Comparison(run, this.feed, () => this.update("compared"));
     this.trust = new TrustBar();
-    this.head = new RunHead(run);
+    this.stopping = new Stopping(run, {onChange: (stop) => this.feed.setStop(stop)});
+    this.head = new RunHead(run, this.stopping.root);
     this.moves = new Moves(this);
     this.buildParts();
     this.build();
@@ -143,6 +145,7 @@ export class RunPage {
 
   describe() {
     this.head.update(this.feed.detail);
+    this.stopping.update(this.feed.detail);
     this.title = `${this.run} · ${levelOf(this.feed.detail)}`;
     this.onTitle();
   }
@@ -189,6 +192,7 @@ export class RunPage {
     this.trust.tick();
     this.layers.tick();
     this.alerts.tick();
+    this.stopping.tick();
   }
 
   panelOptions() {
