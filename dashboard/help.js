@@ -9,6 +9,7 @@ const keys = [
   ["e", "evidence of the newest turning point; ←, → to the others, Esc closes"],
   ["f", "follow: whole run, newest images"],
   ["c", "compare the runs ticked in the list"],
+  ["d", "compared runs as their difference to this one"],
   ["/", "filter the list"],
   ["?", "this list"]
 ];

@@ -13,6 +13,7 @@ export class Moves {
     this.page = page;
     this.keys = {
       f: () => this.follow(),
+      d: () => this.subtract(!page.address.state.difference),
       e: () => this.lookIntoNewest(),
       ArrowLeft: () => page.samples.go(-1),
       ArrowRight: () => page.samples.go(1),
@@ -53,6 +54,14 @@ export class Moves {
     const {address, feed} = this.page;
     const range = convertView(feed.series.longest(), address.state.x, x, address.state.range);
     address.set({x, range});
+  }
+
+  // The compared runs minus this one, on an axis that they share.
+  subtract(difference) {
+    const {address} = this.page;
+    if (address.state.with.length === 0) return;
+    if (difference && address.state.x === "time") this.setAxis("step");
+    address.set({difference});
   }
 
   lookInto({id}) {

@@ -58,7 +58,8 @@ export class RunPage {
     this.saving = new Saving(run, this.curves);
     this.controls.root.append(this.saving.root);
     this.legend = new Legend({
-      onRemove: (run) => address.set({with: toggled(address.state.with, run)})
+      onRemove: (run) => address.set({with: toggled(address.state.with, run)}),
+      onDifference: (difference) => moves.subtract(difference)
     });
     this.modes = new Modes(run);
     this.samples = new Samples(run, {
@@ -164,7 +165,8 @@ export class RunPage {
     const metrics = this.panels().flatMap((panel) => panel.metrics);
     if (this.feed.detail) this.feed.look({axis, range, metrics});
     this.comparison.want(this.panelOptions(), {axis, range});
-    this.legend.update(this.comparison.legend());
+    const {difference} = this.address.state;
+    this.legend.update(this.comparison.legend({difference}), difference);
   }
 
   lookInto() {
@@ -210,13 +212,14 @@ export class RunPage {
     const {comparison} = this;
     const {x: axis, range, smooth: smoothing, step: pinned} = this.address.state;
     const {active} = comparison;
+    const difference = active && this.address.state.difference;
     const panels = active ? comparison.panels(this.panelOptions()) : this.panels();
-    const series = active ? comparison.series() : this.feed.seen();
+    const series = active ? comparison.series(this.address.state) : this.feed.seen();
     const palette = paletteOf(detail?.metrics ?? []);
     const color = active ? (key) => comparison.color(key) : palette;
     const notes = panels.map((panel) => [panel.key, noteOf(panel, detail, series)]);
     this.curves.plot.setAttribute("aria-label", summaryOf(panels, series));
-    const view = {axis, range, smoothing, pinned};
+    const view = {axis, range, smoothing, pinned, difference};
     return {panels, series, ...view, alerts, restarts, color, notes: Object.fromEntries(notes)};
   }
 

@@ -14,6 +14,7 @@ test("every state survives the address", () => {
   const states = [
     {...plain, x: "epoch", unit: "deg"},
     {...plain, smooth: 5},
+    {...plain, x: "epoch", difference: true, with: ["a"]},
     {...plain, with: ["a, b", "<i>&with=c"]},
     {...plain, open: ["scalars", "config"]},
     {...plain, step: 0},
