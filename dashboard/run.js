@@ -198,8 +198,9 @@ export class RunPage {
   }
 
   panelOptions() {
-    const ceiling = this.feed.detail?.diversity?.ceiling ?? null;
-    return {...this.address.state, ceiling, narrow: innerWidth < narrowWidth};
+    const {diversity, worker} = this.feed.detail ?? {};
+    const known = {ceiling: diversity?.ceiling ?? null, quality: worker?.quality ?? null};
+    return {...this.address.state, ...known, narrow: innerWidth < narrowWidth};
   }
 
   // Of the run's own metrics.

@@ -1,6 +1,7 @@
 // Always in view: is this the present, and what is missing from it?
 
 import {h, renderOnChange, setAttribute, setText} from "./element.js";
+import {qualityText} from "./evaluator.js";
 import {
   formatAge,
   formatBytes,
@@ -95,6 +96,7 @@ export function factsOf({lag, drops, worker, diversity, status}) {
       dead ? "bad" : ""
     );
   if (worker) addWorker(worker, status, add);
+  if (worker?.quality) add(`Q by ${worker.quality}`, qualityText(worker.quality));
   if (diversity) {
     const {embedder, reference, modes} = diversity;
     add(`D by ${embedder} on ${reference}`, `${formatCount(modes)} modes in the reference set`);

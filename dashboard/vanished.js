@@ -47,7 +47,7 @@ const nameOf = (label) => (/^\d+$/.test(label) ? `mode ${label}` : label);
 
 export function describeModes({seen, gone, chance, share}) {
   if (gone.length === 0) return `All ${plural(seen, "mode")} seen before came again.`;
-  const by = `${Math.round(100 * share)}% of the images before were of them`;
+  const by = `${Math.round(100 * share)}% of the samples before were of them`;
   const luck = Math.round(chance);
   const usual = luck ? `about ${formatCount(luck)} would be missing by chance` : "none by chance";
   return `${formatCount(gone.length)} of ${plural(seen, "mode")} seen before did not come; ${by}; ${usual}.`;
