@@ -26,7 +26,7 @@ export class TrustBar {
     this.root = h(
       "section",
       {class: "trust", "aria-label": "Connection and worker"},
-      h("p", null, this.light, this.state, this.age, this.facts),
+      (this.line = h("p", null, this.light, this.state, this.age, this.facts)),
       this.problems
     );
   }
@@ -45,6 +45,8 @@ export class TrustBar {
   // Once a second, for the ages alone.
   tick() {
     if (!this.detail) return;
+    const hidden = this.line.scrollWidth > this.line.clientWidth; // on a phone; then keys scroll it
+    setAttribute(this.line, "tabindex", hidden && 0);
     const now = Date.now() / 1000;
     const late = this.lastTime !== null && now - this.lastTime > quietAge;
     setText(
