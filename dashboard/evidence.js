@@ -4,7 +4,7 @@
 import {h, renderOnChange, setText} from "./element.js";
 import {formatAge, formatCount, formatDate, formatKind} from "./format.js";
 import {icon, toneOf} from "./icons.js";
-import {momentsOf} from "./moments.js";
+import {batchesOf, momentsOf} from "./moments.js";
 import {Surroundings} from "./surroundings.js";
 import {drawTriptych} from "./triptych.js";
 import {Vanished} from "./vanished.js";
@@ -79,8 +79,9 @@ export class Evidence {
     this.content.hidden = alert === null;
     if (alert === null) return this.miss();
     this.describe(alert);
-    this.moments = momentsOf(alert, this.feed.steps);
-    this.around.show(alert, unit);
+    const batches = batchesOf(this.feed);
+    this.moments = momentsOf(alert, batches);
+    this.around.show(alert, unit, batches);
     this.vanished.show(this.moments);
     this.drawPictures();
   }
@@ -128,15 +129,17 @@ export class Evidence {
   }
 
   drawPictures() {
-    const {moments} = this;
+    const {moments, feed} = this;
     if (!this.alert) return;
-    const valuesOf = (step) => ({
-      Q: this.around.valueAt("Q", step),
-      D: this.around.valueAt("D", step)
-    });
-    const values = Object.values(moments).map((step) => step !== null && valuesOf(step));
-    const key = [this.alert.id, moments, values];
-    renderOnChange(this.pictures, key, () => drawTriptych(this.run, moments, valuesOf));
+    const shown = Object.entries(moments).map(([name, step]) => ({
+      name,
+      step,
+      hasGrid: feed.steps.includes(step),
+      values: ["Q", "D"].map((metric) => [metric, this.around.valueAt(metric, step)])
+    }));
+    const about = {live: feed.detail?.status === "running", hasGrids: feed.steps.length > 0};
+    const key = [this.alert.id, shown, about];
+    renderOnChange(this.pictures, key, () => drawTriptych(this.run, shown, about));
   }
 }
 

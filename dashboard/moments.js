@@ -10,7 +10,13 @@ const afterBatches = 6; // after it was noticed
 const nearBatches = 12; // whose distance is typical around the change
 const plainSteps = 100; // a batch's distance where there are no batches
 
-// steps: that have an image grid, ascending. A moment without a batch is null.
+// The steps of all batches that the page knows, ascending; points have no image grid.
+export function batchesOf({steps, series}) {
+  const told = ["Q", "D"].flatMap((metric) => series.get(metric).step);
+  return [...new Set([...steps, ...told])].sort((a, b) => a - b);
+}
+
+// steps: of the batches, ascending. A moment without a batch is null.
 export function momentsOf({step, detected_step: detected}, steps) {
   const at = lowerBound(steps, step);
   const noticed = Math.max(at + 1, lowerBound(steps, detected ?? step));

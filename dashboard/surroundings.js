@@ -36,10 +36,10 @@ export class Surroundings {
   }
 
   // Also when a batch came: it may be the one after the change.
-  show(alert, unit) {
+  show(alert, unit, batches) {
     Object.assign(this, {alert, unit});
     this.starting ??= this.curves.start().catch((error) => this.fail(error));
-    const stretches = stretchesOf(alert, this.feed.steps);
+    const stretches = stretchesOf(alert, batches);
     const key = JSON.stringify([alert.id, stretches]);
     if (key !== this.key) this.fetch(stretches);
     else if (this.grows()) this.series.reset().catch(ignore); // without an answer the page tells

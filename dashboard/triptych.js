@@ -5,26 +5,39 @@ import {h} from "./element.js";
 import {formatCount, formatNumber} from "./format.js";
 
 const names = {before: "Before", at: "At the change", after: "Once noticed"};
-const missing = {
-  before: "No batch from before.",
-  at: "No batch yet.",
-  after: "Comes with the next batch."
-};
 
-// moments: {before, at, after} as steps or null. valuesOf(step) -> {Q, D}, null where unknown.
-export const drawTriptych = (run, moments, valuesOf) =>
-  Object.keys(names).map((name) => drawMoment(run, name, moments[name], valuesOf));
+// moments: [{name, step, hasGrid, values: [[metric, value]]}], step null where no batch is there.
+// about: {live, hasGrids}, of the run: whether batches may come, whether they have images.
+export const drawTriptych = (run, moments, about) =>
+  moments.map((moment) => drawMoment(run, moment, about));
 
-function drawMoment(run, name, step, valuesOf) {
-  const note = h("p", {class: "note"}, step === null ? missing[name] : "");
-  const frame = h("div", {class: "grid-frame"}, note);
-  if (step !== null) frame.prepend(drawGrid(run, step, note));
+function drawMoment(run, {name, step, hasGrid, values}, {live, hasGrids}) {
+  const read = values
+    .filter(([, value]) => value !== null)
+    .map(([metric, value]) => `${metric} ${formatNumber(value)}`);
+  const none = noteOf(name, live);
   return h(
     "figure",
     null,
-    frame,
-    h("figcaption", null, h("b", null, names[name]), step !== null && drawCaption(step, valuesOf))
+    hasGrids && drawFrame(run, step, hasGrid, none),
+    h(
+      "figcaption",
+      null,
+      h("b", null, names[name]),
+      h("span", null, step === null ? (hasGrids ? "" : none) : `step ${formatCount(step)}`),
+      h("span", {class: "caption values-then"}, read.join(" · "))
+    )
   );
+}
+
+export function noteOf(name, live) {
+  if (name === "before") return "No batch from before.";
+  return live ? "Comes with the next batch." : "No batch came any more.";
+}
+
+function drawFrame(run, step, hasGrid, none) {
+  const note = h("p", {class: "note"}, step === null ? none : hasGrid ? "" : "No images of it.");
+  return h("div", {class: "grid-frame"}, hasGrid && drawGrid(run, step, note), note);
 }
 
 function drawGrid(run, step, note) {
@@ -38,13 +51,4 @@ function drawGrid(run, step, note) {
     }
   });
   return image;
-}
-
-function drawCaption(step, valuesOf) {
-  const values = Object.entries(valuesOf(step)).filter(([, value]) => value !== null);
-  const read = values.map(([name, value]) => `${name} ${formatNumber(value)}`).join(" · ");
-  return [
-    h("span", null, `step ${formatCount(step)}`),
-    h("span", {class: "caption values-then"}, read)
-  ];
 }

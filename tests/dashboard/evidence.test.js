@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import {test} from "node:test";
 import {expectationOf, expectationTraces, median} from "../../dashboard/band.js";
 import {placed} from "../../dashboard/evidence.js";
-import {momentsOf, spacingOf, stretchesOf} from "../../dashboard/moments.js";
+import {batchesOf, momentsOf, spacingOf, stretchesOf} from "../../dashboard/moments.js";
 import {panelsOf} from "../../dashboard/panels.js";
 import {methodOf} from "../../dashboard/surroundings.js";
+import {noteOf} from "../../dashboard/triptych.js";
 import {compareModes, describeModes} from "../../dashboard/vanished.js";
 import {columns} from "./fakes.js";
 
@@ -26,6 +27,14 @@ test("the batches before, at and after a change; what is not there yet is null",
     at: null,
     after: null
   });
+});
+
+test("batches without images count as well", () => {
+  const held = {Q: columns([10, 30]), D: columns([30])};
+  assert.deepEqual(batchesOf({steps: [20], series: {get: (name) => held[name]}}), [10, 20, 30]);
+  assert.equal(noteOf("before", true), "No batch from before.");
+  assert.match(noteOf("after", true), /next batch/);
+  assert.match(noteOf("after", false), /any more/);
 });
 
 test("ten batches tell what was usual, two more and six after it are shown", () => {
