@@ -45,8 +45,8 @@ export class Evidence {
         "header",
         null,
         this.head,
-        this.button("‹", "Earlier turning point", () => this.go(-1)),
-        this.button("›", "Later turning point", () => this.go(1)),
+        (this.earlier = this.button("‹", "Earlier turning point", () => this.go(-1))),
+        (this.later = this.button("›", "Later turning point", () => this.go(1))),
         this.button("×", "Close", () => this.root.close(), {autofocus: true})
       ),
       this.message,
@@ -64,9 +64,15 @@ export class Evidence {
     if (key === "ArrowRight") this.go(1);
   }
 
-  go(by) {
+  // The turning point before (-1) or after (1) this one, undefined without one.
+  beside(by) {
     const all = placed(this.feed.alerts);
-    const next = all[all.findIndex(({id}) => id === this.alert?.id) + by];
+    const at = all.findIndex(({id}) => id === this.alert?.id);
+    return at < 0 ? undefined : all[at + by];
+  }
+
+  go(by) {
+    const next = this.beside(by);
     if (next) this.onOpen(next.id);
   }
 
@@ -79,6 +85,8 @@ export class Evidence {
     this.content.hidden = alert === null;
     if (alert === null) return this.miss();
     this.describe(alert);
+    this.earlier.disabled = !this.beside(-1);
+    this.later.disabled = !this.beside(1);
     const batches = batchesOf(this.feed);
     this.moments = momentsOf(alert, batches);
     this.around.show(alert, unit, batches);
@@ -103,6 +111,7 @@ export class Evidence {
 
   miss() {
     this.alert = null;
+    this.earlier.disabled = this.later.disabled = true;
     this.around.hide();
     renderOnChange(this.head, null, () => h("h2", null, "No such turning point"));
     setText(this.message, "The address names one that this run does not have.");

@@ -72,6 +72,7 @@ def test_keys_open_it_walk_and_close_it(page: Page) -> None:
     page.wait_for_url("**/runs/turned?evidence=collapse%2F1", timeout=WAIT_MS)
     page.keyboard.press("ArrowLeft")
     expect(evidence).to_contain_text("since step 30")
+    expect(evidence.get_by_role("button", name="Earlier turning point")).to_be_disabled()
     page.keyboard.press("ArrowRight")
     expect(evidence).to_contain_text("since step 120")
     page.keyboard.press("Escape")
