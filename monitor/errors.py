@@ -45,5 +45,9 @@ class EvaluatorError(MonitorError):
     """An evaluator cannot be loaded, raised, or gave something that is no score or feature."""
 
 
+class ArchiveError(MonitorError):
+    """A run cannot be archived now, or a file is no archive that can be imported; says why."""
+
+
 class ReplayError(MonitorError):
     """A line of recorded points cannot be read; names file, line and reason."""

@@ -9,6 +9,7 @@ from monitor.cli import (
     demo,
     doctor,
     export,
+    keep,
     reference,
     replay,
     rewind,
@@ -34,7 +35,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, worker, server, sync, runs, export, rewind, replay, doctor):
+for command in (
+    up,
+    demo,
+    worker,
+    server,
+    sync,
+    runs,
+    export,
+    keep,
+    rewind,
+    replay,
+    doctor,
+):
     app.command(command.NAME, help=command.__doc__)(command.run)
 app.add_typer(reference.app, name="reference", help=reference.__doc__)
 

@@ -74,12 +74,14 @@ def serve(
     from monitor.server.serve import Server
     from monitor.server.shield import LOOPBACK_HOSTS
     from monitor.watch.loop import Watch
+    from monitor.watch.retention import Limits
 
     token = settings.token.get_secret_value() if settings.token else None
     hosts = LOOPBACK_HOSTS if settings.is_loopback else None
     server = Server(create_app(store, token=token, allowed_hosts=hosts), log_config=None)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    watch = Watch(store)
+    limits = Limits(settings.retain_days, settings.retain_bytes, settings.retain_grids)
+    watch = Watch(store, limits=limits)
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     thread.start()
     started(server)

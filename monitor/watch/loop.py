@@ -11,6 +11,7 @@ from collections.abc import Callable
 from monitor.errors import StoreError
 from monitor.store.connection import Store
 from monitor.store.watching import WatchStore
+from monitor.watch.retention import NO_LIMITS, Limits
 from monitor.watch.shard_watch import ShardWatch
 from trainer_hooks import keys
 
@@ -25,13 +26,22 @@ class Watch:
 
     Args:
         store: both Redis servers.
+        limits: on what is kept.
         clock: seconds that only go forward.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        limits: Limits = NO_LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         mine = WatchStore(store, owner)
-        self._shards = [ShardWatch(store, mine, shard, clock) for shard in range(keys.SHARDS)]
+        self._shards = [
+            ShardWatch(store, mine, shard, clock, limits) for shard in range(keys.SHARDS)
+        ]
         self._stopping = threading.Event()
 
     def run(self) -> None:
