@@ -6,9 +6,11 @@ import sys
 import typer
 
 from monitor.cli import (
+    archive,
     demo,
     doctor,
     export,
+    import_,
     keep,
     reference,
     replay,
@@ -43,6 +45,8 @@ for command in (
     sync,
     runs,
     export,
+    archive,
+    import_,
     keep,
     rewind,
     replay,
