@@ -163,7 +163,7 @@ class Retention:
             if not limit or pulse.run in kept:
                 continue
             if remove_silent(self._store, lease, pulse.run, silent_s, limit) == "removed":
-                log.info("run %r was removed: %s", pulse.run, reason)
+                log.warning("run %r was removed: %s", pulse.run, reason)
                 self._sizes.pop(pulse.run, None)
                 self._clearing = clear(self._store, pulse.run, reason)
                 return

@@ -1,7 +1,6 @@
 """Limits: what is old or too much goes, what lives or is marked stays, a little at a time."""
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +91,6 @@ def test_nothing_is_removed_by_default(store: Store, sweep: Sweep) -> None:
 
 
 def test_age(store: Store, sweep: Sweep, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "monitor.watch.retention")
     for run, days in (("new", 29.9), ("old", 30.1), ("older", 400.0)):
         ended(store, run, days)
     lost = ended(store, "lost", 31, finished=False)

@@ -150,6 +150,43 @@ def test_redis_that_goes_away_leaves_nothing_visible(
     assert keys_of(store) == before
 
 
+#: Archives, and stands still in the middle.
+ARCHIVER = """
+import sys
+from pathlib import Path
+from monitor.store.archive import writing
+from monitor.store.connection import open_store
+
+write_key = writing._write_key
+def stands(store, run, part, writer):
+    if part == "rows":
+        print("stands", flush=True)
+        sys.stdin.read()
+    return write_key(store, run, part, writer)
+writing._write_key = stands
+writing.archive_run(open_store(sys.argv[1]), "demo", Path(sys.argv[2]))
+"""
+
+
+def killed(program: str, *arguments: str) -> None:
+    """Run a program until it says that it stands, and kill it."""
+    command = [sys.executable, "-c", textwrap.dedent(program), *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"stands\n"
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def test_killed_archive_is_no_file(store: Store, archive: Path) -> None:
+    target = archive.parent / "target"
+    killed(ARCHIVER, store.redis_url, str(target))
+    assert not target.exists()
+    archive_run(store, "demo", target)
+    delete_run(store, "demo")
+    assert restored(store, target).id == "demo"
+
+
 #: Imports, and stands still before a write to Redis, the first argument says which.
 IMPORTER = """
 import sys
@@ -178,12 +215,7 @@ def test_killed_import_leaves_nothing_visible(store: Store, archive: Path, stop:
     whole = content(store, "demo")
     delete_run(store, "demo")
     before = keys_of(store)
-    arguments = [sys.executable, "-c", textwrap.dedent(IMPORTER), store.redis_url, str(archive)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen([*arguments, str(stop)], stdin=pipe, stdout=pipe) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"stands\n"
-        os.kill(process.pid, signal.SIGKILL)
+    killed(IMPORTER, store.redis_url, str(archive), str(stop))
     staged = keys_of(store) - before
     assert bool(staged) == bool(stop)
     # What is there expires, and nobody sees it.
