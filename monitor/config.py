@@ -27,6 +27,9 @@ DEFAULT_HOME = Path("~/.sqd")
 #: Evaluators beyond faces, and how each is asked for (monitor/evaluators/spec.py reads them).
 EVALUATOR_KINDS = ("onnx", "python", "points")
 OTHER_EVALUATORS = r"(onnx|points):[^#]+(#.*)?|python:[\w.]+:[\w.]+"
+#: One of them makes features and no scores.
+EMBEDDER_KINDS = (*EVALUATOR_KINDS, "inception")
+OTHER_EMBEDDERS = rf"inception:[^#]+|{OTHER_EVALUATORS}"
 
 
 class Settings(BaseSettings):
@@ -49,7 +52,8 @@ class Settings(BaseSettings):
     embedder: str = Field(
         "",
         description="What makes the features of D: for faces faces100, an ArcFace ONNX file or an "
-        "insightface pack; else onnx:PATH, python:module:object or points:FILE.json.",
+        "insightface pack; else onnx:PATH, python:module:object, points:FILE.json or "
+        "inception:WEIGHTS.pth.",
     )
     reference: str = Field("", description="faces100, a file or a set in HOME/references.")
     max_batch_bytes: int = Field(
@@ -98,8 +102,11 @@ class Settings(BaseSettings):
     @classmethod
     def _check_embedder(cls, embedder: str) -> str:
         kind, colon, _ = embedder.partition(":")
-        if colon and kind in EVALUATOR_KINDS and not re.fullmatch(OTHER_EVALUATORS, embedder):
-            raise ValueError("expected onnx:PATH, python:module:object or points:FILE.json")
+        if colon and kind in EMBEDDER_KINDS and not re.fullmatch(OTHER_EMBEDDERS, embedder):
+            raise ValueError(
+                "expected onnx:PATH, python:module:object, points:FILE.json or "
+                "inception:WEIGHTS.pth"
+            )
         # The default of --quality: whatever network for faces the reference was made with.
         return "" if embedder == "faces" else embedder
 
