@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.errors import UnknownRunError
+from monitor.store.alerts import parse_alerts
 from monitor.store.blocks import KINDS
 from monitor.store.connection import Store, reachable, text
 from monitor.store.deletion import delete_run
@@ -23,6 +24,7 @@ HASHES = (
     keys.metrics,
     keys.problems,
     keys.alerts,
+    keys.alert_marks,
     keys.watch,
 )
 
@@ -41,7 +43,7 @@ class RunRecord:
         latest: newest point of each metric.
         drops: what was lost, by reason, over all segments, worker's skips included.
         problems: what could not be computed, with count and reason.
-        alerts: in the order of detection.
+        alerts: with their marks, in the order of detection.
         pushed_rows, done_rows: newest push and how many rows are stored, per kind.
         pushed_steps, done_steps, done_times: likewise steps and times.
         provenance: embedder, reference, modes and ceiling of its newest D, or None.
@@ -115,7 +117,7 @@ def status_of(meta: Mapping[str, str], now_s: float) -> str:
 
 
 def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
-    meta, segments, rows, metrics, problems, alerts, watch = group
+    meta, segments, rows, metrics, problems, alerts, marks, watch = group
     heartbeat_age_s = now_s - float(meta.get("heartbeat", 0))
     pushed, done = _by_kind(meta), _by_segment(rows, meta.get("segment", ""))
     return RunRecord(
@@ -131,7 +133,7 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
         latest={name: parse_latest(value) for name, value in metrics.items()},
         drops=_drops(meta, rows),
         problems=[json.loads(value) for value in problems.values()],
-        alerts=sorted((json.loads(value) for value in alerts.values()), key=_when),
+        alerts=parse_alerts(alerts, marks),
         pushed_rows=pushed["pushed"],
         pushed_steps=pushed["pushed_step"],
         done_rows={kind: int(float(value)) for kind, value in done["rows"].items()},
@@ -140,10 +142,6 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
         provenance=json.loads(rows["provenance"]) if "provenance" in rows else None,
         watch=json.loads(watch["state"]) if "state" in watch else None,
     )
-
-
-def _when(alert: dict[str, Any]) -> tuple[float, str]:
-    return float(alert.get("time") or 0), str(alert.get("id"))
 
 
 def _networks(meta: Mapping[str, str]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from monitor.alerts.raising import lost_alert
+from monitor.store.alerts import read_alerts
+from monitor.store.connection import Store
 from monitor.store.pulses import Pulse
 from monitor.store.watching import Lease, WatchStore
 
@@ -17,11 +19,13 @@ class Statuses:
     """What listeners were told of each run of a shard.
 
     Args:
+        store: both Redis servers.
         mine: where changes and alerts are stored.
         clock: seconds that only go forward.
     """
 
-    def __init__(self, mine: WatchStore, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, mine: WatchStore, clock: Callable[[], float]) -> None:
+        self._store = store
         self._mine = mine
         self._clock = clock
         self._told: dict[str, str] = {}
@@ -51,7 +55,16 @@ class Statuses:
         return now_s < self._deaf_until_s
 
     def _commit(self, lease: Lease, pulse: Pulse) -> None:
-        alerts = []
+        alerts, back = [], {}
         if pulse.status == "lost":
             alerts.append(lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s))
-        self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status)
+        else:
+            back = dict.fromkeys(open_of_kind(self._store, pulse.run, "trainer_lost"),
+                                 pulse.heartbeat_s)  # fmt: skip
+        self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status, resolved=back)
+
+
+def open_of_kind(store: Store, run: str, kind: str) -> list[str]:
+    """Ids of a run's alerts of one kind that are not over."""
+    found = read_alerts(store, run)
+    return [alert["id"] for alert in found if alert["kind"] == kind and alert["resolved"] is None]
