@@ -5,7 +5,19 @@ import sys
 
 import typer
 
-from monitor.cli import demo, doctor, export, reference, replay, runs, server, sync, up, worker
+from monitor.cli import (
+    alerts,
+    demo,
+    doctor,
+    export,
+    reference,
+    replay,
+    runs,
+    server,
+    sync,
+    up,
+    worker,
+)
 from monitor.errors import MonitorError
 from trainer_hooks.errors import HookError
 
@@ -24,6 +36,7 @@ app = typer.Typer(
 )
 for command in (up, demo, worker, server, sync, runs, export, replay, doctor):
     app.command(command.NAME, help=command.__doc__)(command.run)
+app.add_typer(alerts.app, name="alerts", help=alerts.__doc__)
 app.add_typer(reference.app, name="reference", help=reference.__doc__)
 
 

@@ -16,7 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 #: Options of every command that talks to Redis, and of those that start something.
 REDIS = ("redis_url", "home")
 WORKER = (*REDIS, "blob_url", "device", "quality", "embedder", "reference", "max_batch_bytes")
-SERVER = (*REDIS, "blob_url", "host", "port", "token")
+SERVER = (*REDIS, "blob_url", "host", "port", "token", "public_url")
 
 
 def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
