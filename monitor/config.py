@@ -63,6 +63,12 @@ class Settings(BaseSettings):
         description="Memory for the images in which faces are looked for in one go; no score "
         "depends on it; 0: 128 MiB on a CPU, 1 GiB on a GPU.",
     )
+    max_gpu_bytes: int = Field(
+        3 * 2**30,
+        ge=2**28,
+        description="Memory of the GPU that torch may hold, and as much again onnxruntime: the "
+        "training needs the rest.",
+    )
     token: SecretStr | None = Field(None, description="Needed to listen beyond loopback.")
     public_url: str = Field(
         "", description="Where people reach the page, for links in notices; default its own."

@@ -48,6 +48,10 @@ class BudgetUsedError(LinkError):
     """The worker has not yet processed what is already there."""
 
 
+class CheckpointError(HookError):
+    """A checkpoint cannot be taken, found or loaded."""
+
+
 class SpoolBusyError(HookError):
     """What lies on disk belongs to a trainer that still runs."""
 

@@ -3,10 +3,10 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from trainer_hooks import keys
+from trainer_hooks.answers import Answer
 from trainer_hooks.clients import Clients, link_errors
 from trainer_hooks.errors import BudgetUsedError, LinkError, RunDeletedError, RunLostError
 from trainer_hooks.joining import MOST_SUFFIXES, join, names_from
@@ -19,14 +19,6 @@ BLOB_TTL_S = 3600
 #: Share of the budget that samples may use up in Redis, so that S and the losses never wait for
 #: Q and D.
 SAMPLES_SHARE = 0.75
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What Redis said: sample batches evaluated so far, and the run's alerts."""
-
-    batches_done: int
-    alerts: tuple[dict[str, Any], ...] = ()
 
 
 class Link:
@@ -145,9 +137,14 @@ class Link:
 
     @link_errors
     def beat(
-        self, drops: dict[str, int], networks: dict[str, Any], *, finished: bool = False
+        self,
+        drops: dict[str, int],
+        networks: dict[str, Any],
+        *,
+        finished: bool = False,
+        ring: str = "",
     ) -> Answer:
-        """Say that the trainer lives, or that it ended.
+        """Say that the trainer lives, or that it ended, and where its checkpoints lie (JSON).
 
         Raises:
             RunDeletedError, RunLostError: the run is unknown to Redis.
@@ -161,11 +158,14 @@ class Link:
                 keys.alerts(self.run),
                 keys.rows(self.run),
                 keys.members(self.run),
+                keys.control(self.run),
             ],
-            args=[self.segment, json.dumps(drops), json.dumps(networks), int(finished)],
-        )
+            args=[
+                self.segment, json.dumps(drops), json.dumps(networks), int(finished), ring
+            ],
+        )  # fmt: skip
         self._check_known(clients, answer)
-        return Answer(int(answer[1]), tuple(map(json.loads, answer[2])))
+        return Answer.of_beat(answer)
 
     def _encoded(self, frame: Frame) -> bytes:
         """Bytes of the frame; kept, since it is tried again while the worker is behind."""

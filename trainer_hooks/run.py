@@ -11,6 +11,7 @@ from typing import Any
 from trainer_hooks.batches import Batch, checked_range
 from trainer_hooks.collector import BatchCollector
 from trainer_hooks.complaints import Complaints, harmless
+from trainer_hooks.control import Control
 from trainer_hooks.errors import NetworkError, message_of
 from trainer_hooks.networks import Networks, Taken, gathered
 from trainer_hooks.push_queue import PushQueue
@@ -22,9 +23,10 @@ from trainer_hooks.schedule import SampleSchedule
 from trainer_hooks.sender import Sender
 from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Admission, Role
+from trainer_hooks.steering import Steering
 
 
-class Run:
+class Run(Steering):
     """One training, watched. Made by `trainer_hooks.start`.
 
     Attributes:
@@ -33,21 +35,21 @@ class Run:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._pid = os.getpid()
         self._finished = settings.mode == "disabled"
         self._lock = threading.RLock()
-        self._heard_alerts: set[str] = set()
-        self._role = Role(Rank())
         self._queue = PushQueue(settings.budget_bytes)
-        self.complaints = Complaints(self._queue, strict=settings.strict)
+        self._sender = None if self._finished else Sender(settings, self._queue)
+        super().__init__(
+            settings,
+            Complaints(self._queue, strict=settings.strict),
+            Role(Rank()),
+            self._sender.control if self._sender else Control(resumed=False),
+        )
         self._networks = Networks(settings, self.complaints, lambda: self._queue.spent_s)
         self._scalars = Scalars(self.complaints)
         self._sampling = SampleSchedule(settings.samples_every)
         self._collector = BatchCollector(self._queue, settings.samples)
-        self._sender: Sender | None = None
         if not self._finished:
-            self._sender = Sender(settings, self._queue)
             atexit.register(self.finish)
 
     @property
@@ -81,6 +83,7 @@ class Run:
         admission = self._admit(shard)
         if admission is None:
             return
+        self._control.call_listeners(self.complaints)
         moment = moment_of(step, epoch, time.time())
         # A member has no rows of its own to put anything else in.
         has_rows = self._role.decided and not self._role.member
@@ -104,6 +107,7 @@ class Run:
         """Push generated samples, or a callable that makes them when due; see `trainer_hooks`."""
         if self._admit() is None:
             return
+        self._control.call_listeners(self.complaints)
         moment = moment_of(step, epoch, time.time())
         with self._lock:
             started_s = time.perf_counter()
@@ -122,14 +126,6 @@ class Run:
                     now_s = time.perf_counter()
                     self._sampling.took(now_s - started_s, now_s)
 
-    def alerts(self) -> list[dict[str, Any]]:
-        """Alerts raised for this run since the last call; never waits."""
-        if self._sender is None or not self.active:
-            return []
-        fresh = [a for a in self._sender.alerts if str(a.get("id")) not in self._heard_alerts]
-        self._heard_alerts.update(str(alert.get("id")) for alert in fresh)
-        return fresh
-
     def finish(self) -> None:
         """Send what waits, for at most `flush_timeout_s`, and mark the run finished."""
         if self._sender is None or not self.active:
@@ -140,9 +136,12 @@ class Run:
                 self._collector.end()
             finally:
                 self._lock.release()
-        self._finished = True
-        atexit.unregister(self.finish)
-        self._sender.close(self.settings.flush_timeout_s)
+        try:
+            self._let_go()
+        finally:
+            self._finished = True
+            atexit.unregister(self.finish)
+            self._sender.close(self.settings.flush_timeout_s)
 
     def __enter__(self) -> "Run":
         return self
@@ -172,6 +171,8 @@ class Run:
             # The scalars of this push are good all the same.
             self.complaints.about(error, "push_weights")
             named, problems = dict(more), {}
+        if self._ring is not None and self._ring.wants_networks:
+            self._ring.networks.update(named)
         return self._networks.take(named, problems=problems, shard=admission.shard)
 
     def _collect(

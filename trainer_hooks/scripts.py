@@ -69,24 +69,29 @@ redis.call('HSET', KEYS[3], 'pushed:' .. ARGV[2], ARGV[3], 'pushed_step:' .. ARG
 return {{'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0'}}
 """
 
-#: Say that the trainer lives (or that it ended) and what it lost; ask what it should know.
-#: KEYS segments, meta, alerts, rows, members
-#: ARGV segment, drops JSON, networks JSON, finished (0/1)
-#: Returns {'ok' or 'unknown', sample batches done, {alert...}}.
+#: Say that the trainer lives (or that it ended), what it lost and where its checkpoints lie; ask
+#: what it should know.
+#: KEYS segments, meta, alerts, rows, members, control
+#: ARGV segment, drops JSON, networks JSON, finished (0/1), checkpoints JSON ('' leaves it)
+#: Returns {'ok' or 'unknown', sample batches done, {alert...}, whether to stop (0/1)}. A member is
+#: never told to stop: ranks that stop at different steps would wait for each other for ever.
 HEARTBEAT = f"""{_MEMBER}
 if is_member(KEYS[5]) then
   redis.call('HSET', KEYS[2], 'drops:' .. ARGV[1], ARGV[2], 'networks:' .. ARGV[1], ARGV[3])
-  return {{'ok', '0', redis.call('HVALS', KEYS[3])}}
+  return {{'ok', '0', redis.call('HVALS', KEYS[3]), 0}}
 end
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {{'unknown'}} end
 local clock = redis.call('TIME')
 local now = clock[1] .. '.' .. string.format('%06d', clock[2])
 redis.call('HSET', KEYS[2], 'heartbeat', now, 'drops:' .. ARGV[1], ARGV[2])
 if ARGV[3] ~= '{{}}' then redis.call('HSET', KEYS[2], 'networks', ARGV[3]) end
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], 'checkpoints:' .. ARGV[1], ARGV[5]) end
 if redis.call('HGET', KEYS[2], 'segment') == ARGV[1] then
   if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'finished', now)
   else redis.call('HDEL', KEYS[2], 'finished') end
 end
+local stop = redis.call('HGET', KEYS[6], 'stop.segment') == ARGV[1] and 1 or 0
+if stop == 1 then redis.call('HSETNX', KEYS[6], 'stop.told', now) end
 return {{'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0',
-  redis.call('HVALS', KEYS[3])}}
+  redis.call('HVALS', KEYS[3]), stop}}
 """

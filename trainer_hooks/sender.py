@@ -6,6 +6,7 @@ import time
 import uuid
 from typing import Any
 
+from trainer_hooks.control import Control
 from trainer_hooks.errors import (
     BudgetUsedError,
     LinkError,
@@ -43,11 +44,11 @@ class Sender:
         queue: what waits to be sent.
 
     Attributes:
-        alerts: of the run, as of the last heartbeat.
+        control: what came back with the heartbeats, and what goes with them.
     """
 
     def __init__(self, settings: Settings, queue: PushQueue) -> None:
-        self.alerts: tuple[dict[str, Any], ...] = ()
+        self.control = Control(resumed=settings.resume)
         self._offline = settings.mode == "offline"
         self._queue = queue
         self._link = Link(settings, segment=uuid.uuid4().hex[:12])
@@ -107,6 +108,7 @@ class Sender:
             "networks": self._packing.weights.packer.networks,
             "drops": self._queue.dropped(),
             "finished": self._closing.is_set(),
+            "ring": self.control.ring,
         }
 
     def _work(self) -> None:
@@ -197,9 +199,10 @@ class Sender:
 
     def _beat(self, *, finished: bool = False) -> None:
         self._next_beat_s = time.monotonic() + BEAT_INTERVAL_S
-        networks = self._packing.weights.packer.networks
-        answer = self._link.beat(self._queue.dropped(), networks, finished=finished)
-        self._batches_done, self.alerts = answer.batches_done, answer.alerts
+        drops, networks = self._queue.dropped(), self._packing.weights.packer.networks
+        answer = self._link.beat(drops, networks, finished=finished, ring=self.control.ring)
+        self._batches_done = answer.batches_done
+        self.control.hear(answer)
 
     def _advance(self, kind: Kind) -> bool:
         """Send the first frame of a kind; False if there is none or the worker is behind."""

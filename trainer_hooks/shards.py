@@ -62,6 +62,11 @@ class Role:
         """Whether rank 0 has the rows, scalars, epochs and samples."""
         return self.shard is not None and self.shard.of_member
 
+    @property
+    def speaks(self) -> bool:
+        """Whether this process speaks for the whole training, as far as it is known now."""
+        return not self.member and self._rank.number == 0
+
     def admit(self, given: Any = None) -> Admission | None:
         """What a call with `shard=given` does; None: nothing, since rank 0 speaks for all."""
         try:

@@ -76,7 +76,12 @@ def sync(
             frames, nbytes = frames + 1, nbytes + outgoing.nbytes
             progress(outgoing)
         drops = Counter(about.get("drops", {})) + lost
-        link.beat(dict(drops), about.get("networks", {}), finished=bool(about.get("finished")))
+        link.beat(
+            dict(drops),
+            about.get("networks", {}),
+            finished=bool(about.get("finished")),
+            ring=str(about.get("ring", "")),
+        )
         link.close()
     finally:
         spool.close()

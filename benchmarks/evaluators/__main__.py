@@ -30,6 +30,7 @@ from benchmarks.evaluators.quality import quality_rows
 from benchmarks.evaluators.stability import stability_rows
 from benchmarks.evaluators.whole import whole_rows
 from monitor.diversity.embedder import DATA, Embedder, load_embedder
+from monitor.worker.memory import keep_freed
 
 PARTS = ("limits", "quality", "diversity", "stability", "whole")
 #: Distributions whose versions are recorded.
@@ -65,6 +66,8 @@ NOTES = (
 def main() -> None:
     """Measure, write, print."""
     options = read_options()
+    # As in the worker, and for all ways alike: nobody pays for fetching the same pages again.
+    keep_freed()
     if options.threads:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory(prefix="sqd-bench-") as folder:

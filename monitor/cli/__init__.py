@@ -12,6 +12,7 @@ from monitor.cli import (
     export,
     reference,
     replay,
+    rewind,
     runs,
     server,
     sync,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, worker, server, sync, runs, export, replay, doctor):
+for command in (up, demo, worker, server, sync, runs, export, rewind, replay, doctor):
     app.command(command.NAME, help=command.__doc__)(command.run)
 app.add_typer(alerts.app, name="alerts", help=alerts.__doc__)
 app.add_typer(reference.app, name="reference", help=reference.__doc__)

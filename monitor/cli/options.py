@@ -15,7 +15,16 @@ from monitor.logs import configure
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 #: Options of every command that talks to Redis, and of those that start something.
 REDIS = ("redis_url", "home")
-WORKER = (*REDIS, "blob_url", "device", "quality", "embedder", "reference", "max_batch_bytes")
+WORKER = (
+    *REDIS,
+    "blob_url",
+    "device",
+    "quality",
+    "embedder",
+    "reference",
+    "max_batch_bytes",
+    "max_gpu_bytes",
+)
 SERVER = (*REDIS, "blob_url", "host", "port", "token", "public_url")
 
 

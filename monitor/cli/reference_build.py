@@ -20,7 +20,7 @@ DEFAULT_EMBEDDER = "buffalo_l"
 MOST_NAMED = 20
 
 
-@takes_settings("embedder", "device", "home", "max_batch_bytes")
+@takes_settings("embedder", "device", "home", "max_batch_bytes", "max_gpu_bytes")
 def build(
     settings: Settings,
     name: Annotated[str, typer.Option(help="Name of the set.")],
@@ -64,10 +64,12 @@ def _build(
     from monitor.evaluators.faces import FaceFinder
     from monitor.evaluators.load import load_embedder
     from monitor.quality import FaceQuality
-    from monitor.worker.evaluators import choose_device
+    from monitor.worker.evaluators import cap_gpu_memory, choose_device
 
     device = choose_device(settings.device)
-    finder = FaceFinder(FaceQuality(device, settings.max_batch_bytes), device)
+    cap_gpu_memory(device, settings.max_gpu_bytes)
+    faces = FaceQuality(device, settings.max_batch_bytes)
+    finder = FaceFinder(faces, device, settings.max_gpu_bytes)
     embedder = load_embedder(settings.embedder or DEFAULT_EMBEDDER, finder)
     try:
         with (

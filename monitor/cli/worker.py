@@ -109,6 +109,7 @@ def _fast_worker(store: Store) -> "Worker":
     from monitor.worker.fast import FastLane
     from monitor.worker.loop import Worker
 
+    _limit_blas(1)
     return Worker(store, FastLane())
 
 
@@ -121,16 +122,26 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
 
     from monitor.worker.evaluators import choose_device, load_evaluators
     from monitor.worker.loop import Worker
+    from monitor.worker.memory import keep_freed
     from monitor.worker.samples import SamplesLane
 
+    keep_freed()
     if choose_device(settings.device) == "cpu":
         os.nice(NICENESS)
         # Before anything is loaded: the embedder takes as many.
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    _limit_blas(torch.get_num_threads())
     evaluators = load_evaluators(settings)
     # Not a log line: whoever starts a worker must see what its numbers will come from.
     print(f"worker: {evaluators.said()}", file=sys.stderr, flush=True)
     return Worker(store, SamplesLane(evaluators))
+
+
+def _limit_blas(threads: int) -> None:
+    """NumPy's BLAS spins on every core for a while after each product: cores of the training."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(threads, user_api="blas")
 
 
 def _work(worker: "Worker", stop_too: Callable[[], None] = lambda: None) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from monitor.errors import ImageError
@@ -31,7 +32,7 @@ _CHUNK_IMAGES = 256
 
 def align(
     images: NDArray[np.uint8], landmarks: NDArray[np.floating], device: str | torch.device = "cpu"
-) -> NDArray[np.uint8]:
+) -> Tensor:
     """Warp each face onto ArcFace's template; without landmarks the whole image is the crop.
 
     The similarity transform is Umeyama's least-squares fit, as in insightface's `norm_crop`. The
@@ -46,18 +47,19 @@ def align(
         device: where the warp runs.
 
     Returns:
-        (N, 112, 112, 3) uint8 RGB crops.
+        (N, 112, 112, 3) uint8 RGB crops, on the device.
 
     Raises:
         ImageError: shapes or dtypes are other than these.
     """
     _check(images, landmarks)
     size = max(1, min(_CHUNK_IMAGES, _CHUNK_VALUES // max(1, images[:1].size)))
-    crops = np.empty((len(images), CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    where = torch.device(device)
+    crops = torch.empty(len(images), CROP_SIZE, CROP_SIZE, 3, dtype=torch.uint8, device=where)
     for start in range(0, len(images), size):
         part = slice(start, start + size)
         grid = _sampling_grid(landmarks[part], *images.shape[1:3])
-        crops[part] = _sample(images[part], grid, torch.device(device))
+        crops[part] = _sample(images[part], grid, where)
     return crops
 
 
@@ -112,12 +114,10 @@ def _whole_image(height: int, width: int) -> NDArray[np.complex128]:
     return x + 1j * y[:, None]
 
 
-def _sample(
-    images: NDArray[np.uint8], grid: NDArray[np.float32], device: torch.device
-) -> NDArray[np.uint8]:
+def _sample(images: NDArray[np.uint8], grid: NDArray[np.float32], device: torch.device) -> Tensor:
     # The copy is writable and contiguous, which torch asks for and views of frames are not.
     pixels = torch.from_numpy(images.copy()).to(device).permute(0, 3, 1, 2).float()
     points = torch.from_numpy(grid).to(device)
     crops = grid_sample(pixels, points, padding_mode="zeros", align_corners=False)
     levels = crops.round_().clamp_(0, _WHITE).to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).cpu().numpy()
+    return levels.permute(0, 2, 3, 1)

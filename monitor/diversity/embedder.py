@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from monitor.diversity.alignment import CROP_SIZE
+from monitor.diversity.session import CPU, MAX_GPU_BYTES, providers, run_bound, session_options
 from monitor.diversity.shipped import DATA as DATA
 from monitor.diversity.zoo import pack_files
 from monitor.errors import EmbedderError, ImageError
 
 #: Crops of one run of the network: 38 MB of input, enough to fill a GPU.
 _BATCH = 256
-#: onnxruntime's level for errors alone; some exports declare their batch wrongly and warn always.
-_ERRORS_ONLY = 3
 #: Bytes hashed at a time.
 _HASH_CHUNK_BYTES = 2**20
 
@@ -39,8 +39,10 @@ class Embedder:
     provider: str
     _model: Any = field(repr=False)
 
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, crops: Tensor | NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features of aligned crops, as the network gives them (not normalised).
+
+        On a GPU crops that are there already stay there (IO binding).
 
         Args:
             crops: (N, 112, 112, 3) uint8 RGB, from `monitor.diversity.alignment.align`.
@@ -52,11 +54,19 @@ class Embedder:
             ImageError: the crops have another shape or dtype.
             EmbedderError: the network gave a NaN or an infinite feature.
         """
-        if crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3) or crops.dtype != np.uint8:
-            raise ImageError(f"crops are {crops.dtype} {crops.shape}; give uint8 (N, 112, 112, 3)")
+        shape = tuple(crops.shape)
+        if shape[1:] != (CROP_SIZE, CROP_SIZE, 3) or crops.dtype not in (np.uint8, torch.uint8):
+            raise ImageError(f"crops are {crops.dtype} {shape}; give uint8 (N, 112, 112, 3)")
+        if isinstance(crops, Tensor) and (self.provider == CPU or not crops.is_cuda):
+            crops = crops.cpu().numpy()
         features = np.empty((len(crops), self.dimension), np.float32)
         for start in range(0, len(crops), size := _batch_size(self._model)):
-            features[start : start + size] = _forward(self._model, crops[start : start + size])
+            part = crops[start : start + size]
+            features[start : start + size] = (
+                _forward(self._model, part)
+                if isinstance(part, np.ndarray)
+                else forward_bound(self._model, part, self.dimension).cpu().numpy()
+            )
         if not np.isfinite(features).all():
             raise EmbedderError(f"embedder {self.name} gave a feature that is not finite")
         return features
@@ -66,6 +76,7 @@ def load_embedder(
     name_or_path: str | Path,
     device: str | torch.device = "cpu",
     model_root: str | Path | None = None,
+    max_gpu_bytes: int = MAX_GPU_BYTES,
 ) -> Embedder:
     """Load an ArcFace network through insightface's model zoo.
 
@@ -75,6 +86,7 @@ def load_embedder(
             non-commercial research only).
         device: ``cpu``, ``cuda`` or ``cuda:N``; without a CUDA provider it runs on the CPU.
         model_root: folder with ``models/<pack>/``; insightface's own ``~/.insightface`` by default.
+        max_gpu_bytes: of a GPU's memory that it may hold.
 
     Raises:
         EmbedderError: it is not there, cannot be downloaded or read, or is not an ArcFace network
@@ -82,7 +94,7 @@ def load_embedder(
     """
     name, files = _locate(name_or_path, model_root)
     for path in files:
-        model = _load(path, torch.device(device))
+        model = _load(path, providers(device, max_gpu_bytes))
         if getattr(model, "taskname", None) == "recognition":
             provider = model.session.get_providers()[0]
             return Embedder(name, _sha256(path), _dimension(model, path), provider, model)
@@ -104,19 +116,11 @@ def _locate(name_or_path: str | Path, model_root: str | Path | None) -> tuple[st
     return path.name, [path]
 
 
-def _load(path: Path, device: torch.device) -> Any:
+def _load(path: Path, asked: list[Any]) -> Any:
     try:
         from insightface.model_zoo import get_model  # takes 0.6 s
-        from onnxruntime import SessionOptions, get_available_providers
 
-        options = SessionOptions()
-        # As many threads as torch has: two full pools on the same cores slow each other down.
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = _ERRORS_ONLY
-        providers: list[Any] = ["CPUExecutionProvider"]
-        if device.type == "cuda" and "CUDAExecutionProvider" in get_available_providers():
-            providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
-        return get_model(str(path), providers=providers, sess_options=options)
+        return get_model(str(path), providers=asked, sess_options=session_options())
     except Exception as error:  # whatever parsers of foreign files raise is the file's fault
         raise EmbedderError(f"cannot load {path} as an ONNX model: {error}") from error
 
@@ -130,6 +134,21 @@ def _forward(model: Any, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     # insightface derives mean and deviation from the graph; the usual (x − 127.5)/127.5, or none.
     features: NDArray[np.float32] = model.forward(crops.transpose(0, 3, 1, 2).astype(np.float32))
     return features
+
+
+def forward_bound(model: Any, crops: Tensor, dimension: int) -> Tensor:
+    """What insightface's `forward` does, with tensors that stay on their device.
+
+    Args:
+        model: insightface's ArcFace model.
+        crops: (N, 112, 112, 3) uint8 RGB.
+        dimension: length d of a feature.
+
+    Returns:
+        (N, d) float32 on the device of the crops.
+    """
+    pixels = crops.permute(0, 3, 1, 2).float()
+    return run_bound(model.session, (pixels - model.input_mean) / model.input_std, dimension)
 
 
 def _dimension(model: Any, path: Path) -> int:

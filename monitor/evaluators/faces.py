@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from monitor.diversity.alignment import align
 from monitor.diversity.embedder import Embedder as ArcFace
+from monitor.diversity.session import MAX_GPU_BYTES
 from monitor.evaluators.images import rgb
 from monitor.protocol import Features, Samples
 from monitor.quality import Detection
@@ -25,10 +26,13 @@ class FaceFinder:
     Args:
         detector: finds faces.
         device: the torch device on which it does, and on which faces are aligned.
+        max_gpu_bytes: of that device's memory that each network beside it may hold.
     """
 
-    def __init__(self, detector: Detector, device: str = "cpu") -> None:
-        self.device = device
+    def __init__(
+        self, detector: Detector, device: str = "cpu", max_gpu_bytes: int = MAX_GPU_BYTES
+    ) -> None:
+        self.device, self.max_gpu_bytes = device, max_gpu_bytes
         self._detector = detector
         self._last: tuple[Samples, NDArray[np.uint8], Detection] | None = None
 

@@ -31,7 +31,7 @@ def load_quality(text: str, finder: FaceFinder) -> QualityEvaluator:
     spec = parse(text)
     if spec.kind == "onnx":
         spec.refuse_other("class", "mean", "std")
-        network, name = _network(spec, finder.device), _portable(spec)
+        network, name = _network(spec, finder), _portable(spec)
         return ClassifierScores(network, name, spec.index("class"))
     if spec.kind:
         spec.refuse_other()
@@ -57,14 +57,15 @@ def load_embedder(text: str, finder: FaceFinder) -> Embedder:
     spec = parse(text)
     if spec.kind == "onnx":
         spec.refuse_other("classes", "mean", "std")
-        return NetworkFeatures(_network(spec, finder.device), _portable(spec))
+        return NetworkFeatures(_network(spec, finder), _portable(spec))
     if spec.kind:
         spec.refuse_other()
     if spec.kind == "python":
         return CallableFeatures(spec.target, text)
     if spec.kind == "points":
         return PointFeatures(_mixture(spec), _portable(spec))
-    return FaceFeatures(finder, load_arcface(text, finder.device))
+    arcface = load_arcface(text, finder.device, max_gpu_bytes=finder.max_gpu_bytes)
+    return FaceFeatures(finder, arcface)
 
 
 def own_modes(text: str, embedder: Embedder) -> ReferenceSet | None:
@@ -97,9 +98,10 @@ def _modes(
     return ReferenceSet(name, centroids, counts, labels, name, embedder.sha256, False, features)
 
 
-def _network(spec: Spec, device: str) -> Network:
+def _network(spec: Spec, finder: FaceFinder) -> Network:
     path = Path(spec.target).expanduser()
-    return Network(path, device, spec.numbers("mean", 0), spec.numbers("std", 1))
+    scale = spec.numbers("mean", 0), spec.numbers("std", 1)
+    return Network(path, finder.device, *scale, max_gpu_bytes=finder.max_gpu_bytes)
 
 
 def _mixture(spec: Spec) -> Mixture:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.diversity.session import MAX_GPU_BYTES, providers, session_options
 from monitor.errors import EvaluatorError
 from monitor.evaluators.images import COLOUR, GREY, RANK, are_images, with_channels
 from monitor.protocol import Samples
@@ -23,8 +24,6 @@ WHITE = 255.0
 INPUTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 #: Bytes hashed at a time.
 HASH_CHUNK_BYTES = 2**20
-#: onnxruntime's level for errors alone; some exports declare their batch wrongly and warn always.
-ERRORS_ONLY = 3
 
 
 class Network:
@@ -38,13 +37,19 @@ class Network:
         path: of the file.
         device: a torch device; without a CUDA provider it runs on the CPU.
         mean, std: one number, or one a channel.
+        max_gpu_bytes: of a GPU's memory that it may hold.
 
     Raises:
         EvaluatorError: the file is missing or no such network.
     """
 
     def __init__(
-        self, path: Path, device: str, mean: tuple[float, ...] = (0,), std: tuple[float, ...] = (1,)
+        self,
+        path: Path,
+        device: str,
+        mean: tuple[float, ...] = (0,),
+        std: tuple[float, ...] = (1,),
+        max_gpu_bytes: int = MAX_GPU_BYTES,
     ) -> None:
         if not path.is_file():
             raise EvaluatorError(f"no ONNX file at {path}")
@@ -53,7 +58,7 @@ class Network:
         self.name = path.name
         self._mean = np.array(mean, np.float32).reshape(-1, 1, 1)
         self._std = np.array(std, np.float32).reshape(-1, 1, 1)
-        self._session = _session(path, device)
+        self._session = _session(path, providers(device, max_gpu_bytes))
         # Once it is known to be a sound model.
         self.sha256 = _fingerprint(path, mean, std)
         self.provider: str = self._session.get_providers()[0]
@@ -134,20 +139,11 @@ class Network:
         return channels or COLOUR, height, width, last
 
 
-def _session(path: Path, device: str) -> Any:
-    import torch  # First: it brings the CUDA libraries.
-    from onnxruntime import InferenceSession, SessionOptions, get_available_providers
+def _session(path: Path, asked: list[Any]) -> Any:
+    from onnxruntime import InferenceSession
 
-    options = SessionOptions()
-    # As many threads as torch has: two full pools on the same cores slow each other down.
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = ERRORS_ONLY
-    providers: list[Any] = ["CPUExecutionProvider"]
-    where = torch.device(device)
-    if where.type == "cuda" and "CUDAExecutionProvider" in get_available_providers():
-        providers.insert(0, ("CUDAExecutionProvider", {"device_id": where.index or 0}))
     try:
-        return InferenceSession(str(path), options, providers=providers)
+        return InferenceSession(str(path), session_options(), providers=asked)
     except Exception as error:  # whatever parsers of foreign files raise is the file's fault
         told = " ".join(str(error).split())
         raise EvaluatorError(f"cannot load {path} as an ONNX model: {told}") from error

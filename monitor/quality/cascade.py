@@ -31,12 +31,12 @@ REFINE_SIDE, OUTPUT_SIDE = 24, 48
 #: all of an image's.
 SUPPRESS_IN_SIZE, SUPPRESS_IN_IMAGE = 0.5, 0.7
 
-#: Candidates per run of a network: up to a quarter faster on a CPU than 512. A GPU takes as many
-#: as its memory is for.
-CROPS_PER_RUN_ON_CPU = 128
+#: Bytes of a candidate in a network, by the side of its crop: its widest activations, twice.
+BYTES_PER_CROP = {REFINE_SIDE: 2**17, OUTPUT_SIDE: 2**19}
 
-#: Bytes that a candidate takes in a network: the widest activations of a 48 px crop, twice.
-BYTES_PER_CROP = 2**19
+#: Bytes of one run of a network on a CPU: activations stay in its cache, and below the size from
+#: which the allocator takes fresh pages each time (a third faster than four times as much).
+RUN_BYTES_ON_CPU = 2**24
 
 #: Eyes, nose and corners of the mouth.
 LANDMARKS = 5
@@ -60,9 +60,7 @@ class Cascade:
 
     def __init__(self, device: torch.device, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        crops_per_run = max(1, max_bytes // BYTES_PER_CROP)
-        on_cpu = device.type == "cpu"
-        self._crops_per_run = min(crops_per_run, CROPS_PER_RUN_ON_CPU) if on_cpu else crops_per_run
+        self._run_bytes = min(max_bytes, RUN_BYTES_ON_CPU) if device.type == "cpu" else max_bytes
         self._propose, self._refine, self._output = (
             network().to(device).eval() for network in (PNet, RNet, ONet)
         )
@@ -91,7 +89,8 @@ class Cascade:
 
     def _proposed(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Image and box of the first network's candidates, from every size of the pyramid."""
-        planes = images.permute(0, 3, 1, 2).float()
+        # Contiguous: torch averages areas of such planes three times as fast.
+        planes = images.permute(0, 3, 1, 2).float().contiguous()
         sizes = [self._windows(planes, scale) for scale in _scales(*planes.shape[2:])]
         windows, probability, offsets = (
             torch.cat(part, dim=-1) for part in zip(*sizes, strict=True)
@@ -147,7 +146,7 @@ class Cascade:
     ) -> tuple[Tensor, ...]:
         """A network's outputs for M ≥ 1 candidates, each (M, ...)."""
         pixels = pixels_of(boxes, table.shape[1] - 1, table.shape[2] - 1)
-        size = self._crops_per_run
+        size = max(1, self._run_bytes // BYTES_PER_CROP[side])
         parts = [slice(i, i + size) for i in range(0, len(boxes), size)]
         runs = [network(_normalised(crops(table, image[p], pixels[p], side))) for p in parts]
         return tuple(torch.cat(output) for output in zip(*runs, strict=True))

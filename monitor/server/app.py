@@ -19,6 +19,7 @@ from monitor.server import (
     runs,
     samples,
     series,
+    stopping,
     user_rules,
 )
 from monitor.server.auth import AUTH_ERRORS, Gate, login_router
@@ -85,7 +86,7 @@ def _add_routes(app: FastAPI, gate: Gate | None) -> None:
     app.include_router(health.router)
     app.include_router(page.router)
     needs = [] if gate is None else [Depends(gate)]
-    for guarded in (runs, alerts, user_rules, series, samples, events, prometheus):
+    for guarded in (runs, alerts, user_rules, series, samples, events, prometheus, stopping):
         app.include_router(
             guarded.router, dependencies=needs, responses={} if gate is None else AUTH_ERRORS
         )

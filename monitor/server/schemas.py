@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from monitor.server.control_schemas import PinnedInfo, StopInfo
 from monitor.types import Severity, Status
 
 
@@ -160,6 +161,8 @@ class RunDetail(RunSummary):
     lag: LagInfo
     worker: WorkerInfo | NoWorker
     diversity: DiversityInfo | None = Field(description="null until a D point came")
+    stop: StopInfo | None = Field(description="null unless its trainer is asked to stop")
+    checkpoints: list[PinnedInfo] = Field(description="from before turning points, oldest first")
 
 
 class SeriesColumns(BaseModel):

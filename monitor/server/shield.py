@@ -1,4 +1,5 @@
-"""What stands before every call: which hosts we answer to, how large a body may be, headers."""
+"""What stands before every call: which hosts we answer to, whose pages may change something, how
+large a body may be, headers."""
 
 from collections.abc import Collection
 
@@ -9,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 #: Names under which a browser on this machine reaches us; any other name that leads here was
 #: bent by somebody (DNS rebinding).
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+#: What other people's pages may have a browser do: look, since they cannot read the answer.
+HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Largest body of a request, bytes: a token is all that is ever sent.
 MOST_BODY_BYTES = 16 * 1024
 
@@ -35,7 +38,7 @@ SECURITY_HEADERS = {
 
 
 class Shield:
-    """Refuses foreign hosts and large bodies, adds security headers to every answer.
+    """Refuses foreign hosts, changes by foreign pages and large bodies; adds security headers.
 
     Args:
         app: what is behind it.
@@ -59,14 +62,16 @@ class Shield:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _refusal(self, headers: Headers) -> JSONResponse | None:
+    def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
         host = _name(headers.get("host", ""))
         if self._hosts is not None and host not in self._hosts:
             detail = f"this server does not answer to the host name {host!r}"
             return JSONResponse({"detail": detail}, 400)
+        if method not in HARMLESS and _is_foreign(headers):
+            return JSONResponse({"detail": "a page of another site must not change anything"}, 403)
         length = headers.get("content-length", "0")
         if (
             "transfer-encoding" in headers
@@ -76,6 +81,15 @@ class Shield:
             detail = f"the body is too large; the limit is {MOST_BODY_BYTES} bytes, with its length"
             return JSONResponse({"detail": detail}, 413)
         return None
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a browser sends this for a page that is not ours; programs say nothing of it."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")
 
 
 def _name(host: str) -> str:

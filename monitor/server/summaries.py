@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from monitor.server.control_schemas import PinnedInfo, StopInfo
 from monitor.server.schemas import (
     DiversityInfo,
     LagInfo,
@@ -45,6 +46,8 @@ def describe(
         lag=LagInfo.model_validate(lag, from_attributes=True),
         worker=_worker(workers),
         diversity=DiversityInfo(**record.provenance) if record.provenance else None,
+        stop=StopInfo(**record.stop.as_dict()) if record.stop else None,
+        checkpoints=[PinnedInfo(**pinned.as_dict()) for pinned in record.pinned],
     )
 
 

@@ -86,7 +86,7 @@ def ask_to_stop(store: Store, run: str, by: str, reason: str = "") -> bool:
     """
     with reachable(store.redis_url):
         script = store.data.register_script(ASK)
-        told = (run, by[:MOST_BY], reason[:MOST_REASON], MOST_EVENTS)
+        told = (run, _cut(by, MOST_BY), _cut(reason, MOST_REASON), MOST_EVENTS)
         answer = text(script(keys=_keys(run), args=told))
     if answer == "unknown":
         raise UnknownRunError(f"no run is called {run!r}")
@@ -137,3 +137,8 @@ def _keys(run: str) -> list[str]:
     shard_events = keys.shard_events(keys.shard_of(run))
     parts = (keys.segments, keys.meta, keys.control, keys.events)
     return [*(part(run) for part in parts), shard_events]
+
+
+def _cut(words: str, most: int) -> str:
+    """As much as is kept, as text that Redis takes."""
+    return words[:most].encode(errors="replace").decode()

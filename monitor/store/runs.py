@@ -8,7 +8,9 @@ from typing import Any
 from monitor.errors import UnknownRunError
 from monitor.store.alerts import parse_alerts
 from monitor.store.blocks import KINDS
+from monitor.store.checkpoints import Pinned, parse_pinned
 from monitor.store.connection import Store, reachable, text
+from monitor.store.control import Stop, parse_stop
 from monitor.store.deletion import delete_run
 from monitor.store.segments import Segment, parse_segments, plain
 from monitor.store.series import parse_latest
@@ -26,6 +28,7 @@ HASHES = (
     keys.alerts,
     keys.alert_marks,
     keys.watch,
+    keys.control,
 )
 
 __all__ = ["RunRecord", "delete_run", "read_run", "read_runs", "run_ids", "status_of"]
@@ -48,6 +51,8 @@ class RunRecord:
         pushed_steps, done_steps, done_times: likewise steps and times.
         provenance: embedder, reference, modes and ceiling of its newest D, or None.
         watch: state of the detector, or None.
+        stop: what its trainer is asked for, or None.
+        pinned: checkpoints from before turning points, in the order of the alerts.
     """
 
     id: str
@@ -70,6 +75,8 @@ class RunRecord:
     done_times: dict[str, float]
     provenance: dict[str, Any] | None
     watch: dict[str, Any] | None
+    stop: Stop | None
+    pinned: list[Pinned]
 
 
 def run_ids(store: Store) -> list[str]:
@@ -117,23 +124,27 @@ def status_of(meta: Mapping[str, str], now_s: float) -> str:
 
 
 def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
-    meta, segments, rows, metrics, problems, alerts, marks, watch = group
+    meta, segments, rows, metrics, problems, alerts, marks, watch, control = group
     heartbeat_age_s = now_s - float(meta.get("heartbeat", 0))
-    pushed, done = _by_kind(meta), _by_segment(rows, meta.get("segment", ""))
+    newest = meta.get("segment", "")
+    pushed, done = _by_kind(meta), _by_segment(rows, newest)
+    status = status_of(meta, now_s)
+    processes = parse_segments(segments, rows)
+    raised = parse_alerts(alerts, marks)
     return RunRecord(
         id=run,
-        status=status_of(meta, now_s),
+        status=status,
         started=float(meta.get("started", 0)),
         finished=float(meta["finished"]) if "finished" in meta else None,
         heartbeat_age_s=heartbeat_age_s,
         tags=json.loads(meta.get("tags", "[]")),
         config=json.loads(meta.get("config", "{}")),
         networks=_networks(meta),
-        segments=parse_segments(segments, rows),
+        segments=processes,
         latest={name: parse_latest(value) for name, value in metrics.items()},
         drops=_drops(meta, rows),
         problems=[json.loads(value) for value in problems.values()],
-        alerts=parse_alerts(alerts, marks),
+        alerts=raised,
         pushed_rows=pushed["pushed"],
         pushed_steps=pushed["pushed_step"],
         done_rows={kind: int(float(value)) for kind, value in done["rows"].items()},
@@ -141,6 +152,8 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
         done_times=done["time"],
         provenance=json.loads(rows["provenance"]) if "provenance" in rows else None,
         watch=json.loads(watch["state"]) if "state" in watch else None,
+        stop=parse_stop(control, newest),
+        pinned=parse_pinned(meta, processes, raised, ended=status != "running"),
     )
 
 

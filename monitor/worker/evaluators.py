@@ -38,6 +38,18 @@ def choose_device(wanted: str) -> str:
     return str(device)
 
 
+def cap_gpu_memory(device: str, max_bytes: int) -> None:
+    """Leave the rest of a GPU to the training beside us: beyond the cap, torch's calls here fail.
+
+    Being a process of its own, the worker has streams of its own too: its work never waits in the
+    training's, nor the training's in ours.
+    """
+    where = torch.device(device)
+    if where.type == "cuda":
+        total_bytes = torch.cuda.get_device_properties(where).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, max_bytes / total_bytes), where)
+
+
 def load_evaluators(settings: Settings) -> Evaluators:
     """The evaluators that `settings` ask for.
 
@@ -49,7 +61,9 @@ def load_evaluators(settings: Settings) -> Evaluators:
             embedder and reference do not belong together.
     """
     device = choose_device(settings.device)
-    finder = FaceFinder(FaceQuality(device, settings.max_batch_bytes), device)
+    cap_gpu_memory(device, settings.max_gpu_bytes)
+    faces = FaceQuality(device, settings.max_batch_bytes)
+    finder = FaceFinder(faces, device, settings.max_gpu_bytes)
     quality, failure = None, ""
     try:
         quality = load_quality(settings.quality, finder)

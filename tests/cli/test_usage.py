@@ -17,14 +17,18 @@ from monitor.store.embedded import EmbeddedRedis
 from tests.cli.conftest import Result, Sqd
 from tests.store.posting import Trainer
 
-COMMANDS = ("up", "demo", "worker", "server", "sync", "runs", "export", "replay", "doctor")
+COMMANDS = (
+    "up", "demo", "worker", "server", "sync", "runs", "export", "rewind", "replay", "doctor",
+)  # fmt: skip
 ALERTS_COMMANDS = ("alerts test", "alerts list")
 REFERENCE_COMMANDS = tuple(
     f"reference {name}"
     for name in ("build", "list", "show", "delete", "export", "import", "train-embedder")
 )
 #: Commands that need a Redis which they do not start.
-NEEDING_REDIS = (("runs",), ("export", "demo"), ("worker",), ("server", "--port", "0"))
+NEEDING_REDIS = (
+    ("runs",), ("export", "demo"), ("rewind", "demo"), ("worker",), ("server", "--port", "0"),
+)  # fmt: skip
 
 
 def one_line(result: Result, code: int) -> str:
@@ -59,6 +63,7 @@ def test_help_lists_every_command(sqd: Sqd) -> None:
         ("nonsense", "No such command 'nonsense'"),
         ("up --nonsense", "No such option: --nonsense"),
         ("export", "Missing argument 'RUN'"),
+        ("rewind", "Missing argument 'RUN'"),
         ("export demo --format xml", "'xml'"),
         ("worker --lane slow", "'slow'"),
         ("up --port x", "valid integer"),

@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from skimage.data import astronaut
 
 from monitor.diversity import alignment
-from monitor.diversity.alignment import CROP_SIZE, TEMPLATE, align
+from monitor.diversity.alignment import CROP_SIZE, TEMPLATE
 from monitor.errors import ImageError
 
 #: skimage deprecates the call that insightface's `estimate_norm` makes.
 legacy_skimage = pytest.mark.filterwarnings("ignore:`estimate` is deprecated:FutureWarning")
+
+
+def align(images: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """The crops as an array."""
+    return alignment.align(images, landmarks).numpy()
 
 
 def picture(size: int) -> NDArray[np.uint8]:

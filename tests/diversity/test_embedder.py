@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from monitor.diversity.embedder import DATA, Embedder, load_embedder
+from monitor.diversity.embedder import DATA, Embedder, forward_bound, load_embedder
 from monitor.errors import EmbedderError, ImageError
 
 SHIPPED = DATA / "faces100.onnx"
@@ -61,6 +61,21 @@ def test_batches_do_not_matter(embedder: Embedder) -> None:
         embedder.embed(crops), np.concatenate([embedder.embed(CROPS)] * 60), atol=1e-4
     )
     assert embedder.embed(CROPS[:0]).shape == (0, 512)
+
+
+def test_tensors_that_stay_on_their_device_give_the_same(embedder: Embedder) -> None:
+    crops = torch.from_numpy(CROPS)
+    bound = forward_bound(embedder._model, crops, embedder.dimension)
+    np.testing.assert_allclose(bound.numpy(), embedder.embed(CROPS), atol=1e-4)
+    np.testing.assert_array_equal(embedder.embed(crops), embedder.embed(CROPS))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu_crops_stay_there(embedder: Embedder) -> None:
+    there = load_embedder("faces100", device="cuda:0")
+    assert there.provider == "CUDAExecutionProvider"
+    on_gpu = there.embed(torch.from_numpy(CROPS).cuda())
+    np.testing.assert_allclose(on_gpu, embedder.embed(CROPS), atol=1e-2)
 
 
 def test_it_takes_as_many_threads_as_torch(embedder: Embedder) -> None:

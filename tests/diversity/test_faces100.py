@@ -70,7 +70,7 @@ def test_new_views_find_their_own_face(
     reference = load_reference("faces100")
     many = [part.repeat(VIEWS, 1, 1) for part in faces]
     views, _ = augment(many[0], many[1], size, strength, Generator().manual_seed(seed))
-    crops = align(views, quality.detect(views).landmarks)
+    crops = align(views, quality.detect(views).landmarks).numpy()
     features = reference.prepare(load_embedder("faces100").embed(crops))
     own = nearest_mode(features, reference.centroids) == np.tile(np.arange(FACES), VIEWS)
     assert own.mean() >= REQUIRED

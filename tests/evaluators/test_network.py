@@ -3,6 +3,7 @@
 import hashlib
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,8 +21,9 @@ COLOUR: NDArray[np.uint8] = DRAWN.integers(0, 256, (5, 3, 6, 4), np.uint8)
 GREY = COLOUR[:, :1]
 
 
-def seen(path: Path, images: NDArray[np.uint8], shape: list[int | str], **given: tuple[float, ...]
-         ) -> NDArray[np.float32]:  # fmt: skip
+def seen(
+    path: Path, images: NDArray[np.uint8], shape: list[int | str], **given: Any
+) -> NDArray[np.float32]:
     """What a network that only flattens was fed."""
     flat = [helper.make_node("Flatten", ["input"], ["output"])]
     return Network(save(path, flat, shape, ["N", "d"]), "cpu", **given).run(images)

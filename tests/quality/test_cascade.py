@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.data import astronaut
 
-from monitor.quality.cascade import BYTES_PER_CROP, Cascade, _on_image
+from monitor.quality.cascade import BYTES_PER_CROP, OUTPUT_SIDE, Cascade, _on_image
 from tests.quality.conftest import resized
 
 Images = NDArray[np.uint8]
@@ -122,7 +122,9 @@ def test_images_do_not_touch_each_other(lfw: Images) -> None:
     images = resized(lfw[70:110], 64)
     probability, landmarks = batched(images)
     for i in range(0, len(images), 13):
-        alone, alone_landmarks = batched(images[i : i + 1], max_bytes=7 * BYTES_PER_CROP)
+        alone, alone_landmarks = batched(
+            images[i : i + 1], max_bytes=7 * BYTES_PER_CROP[OUTPUT_SIDE]
+        )
         np.testing.assert_allclose(alone, probability[i : i + 1], atol=1e-6)
         np.testing.assert_allclose(alone_landmarks, landmarks[i : i + 1], atol=1e-2)
 

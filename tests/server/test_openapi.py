@@ -31,6 +31,7 @@ CALLS = {
     "/api/runs/{run}/deliveries",
     "/api/rules",
     "/api/rules/{rule}",
+    "/api/runs/{run}/stop",
     "/api/runs/{run}/events",
     "/api/events",
     "/api/login",
@@ -95,6 +96,7 @@ def test_answers_are_as_described(
     laboratory.samples(run, 600, {"D": [None]}, grid=b"x", modes=MODES, provenance=made_with)
     laboratory.watched("demo", {"metrics": {}}, [alert("demo", "diversity", 2)])
     beat(laboratory.store, "w1", {"device": "cpu", "images_per_s": 3.5})
+    assert client.post("/api/runs/demo/stop").status_code == 200
     for path, methods in description["paths"].items():
         schema = methods.get("get", {"responses": {}})["responses"].get("200", {})
         if JSON not in schema.get("content", {}):

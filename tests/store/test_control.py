@@ -58,10 +58,11 @@ def test_text_is_cut_and_may_be_anything(store: Store) -> None:
     odd = "100% \x00 <b> ☃ 损失"
     run = "*?[a] 100% ☃"
     Trainer(store, run)
-    ask_to_stop(store, run, odd + "x" * MOST_BY, "y" * 2 * MOST_REASON)
+    ask_to_stop(store, run, odd + "x" * MOST_BY, "\ud800" + "y" * 2 * MOST_REASON)
     stop = stop_of(store, run)
     assert stop is not None
     assert stop.by.startswith(odd)
+    assert stop.reason.startswith("?y")
     assert (len(stop.by), len(stop.reason)) == (MOST_BY, MOST_REASON)
     assert told(store, keys.events(run))[0]["stop"] == stop.as_dict()
 

@@ -17,6 +17,7 @@ from tests.trainer_hooks.loops.gan import noise
 from tests.trainer_hooks.mail import Mail
 from tests.trainer_hooks.training import Hook, Training, same, train
 from trainer_hooks import Run, sketch
+from trainer_hooks.answers import Answer
 
 #: As many as issue 3 asks for.
 ITERATIONS = 500
@@ -35,12 +36,14 @@ class Watch:
         samples: further arguments of `push_samples`.
         options: of `start`.
         epochs: whether calls tell the epoch.
+        ring: whether there is a ring of checkpoints, of the networks that are pushed.
     """
 
     source: Callable[[Training], Any]
     samples: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     epochs: bool = False
+    ring: bool = False
 
 
 def called(training: Training) -> Any:
@@ -84,6 +87,7 @@ WATCHES = {
     "full, as often as it may": Watch(
         called, options={"samples_every": "auto", "max_overhead": 1.0, "weights": "full"}
     ),
+    "full, with a ring of checkpoints": Watch(called, options={"weights": "full"}, ring=True),
 }
 
 
@@ -150,14 +154,43 @@ def test_training_is_the_same_with_hooks(
     assert batches
     assert {len(batch) for batch in batches.values()} <= {SAMPLES}
     assert run.dropped == {}
+    saved = [*run.settings.home.glob("checkpoints/*/step-*")]
+    assert len(saved) == (3 if watch.ring else 0)
 
 
 @pytest.mark.parametrize("options", [{"redis_url": NOWHERE}, {"mode": "disabled"}], ids=str)
+@pytest.mark.parametrize("name", ["full, callable", "full, with a ring of checkpoints"])
 def test_training_is_the_same_when_nothing_can_be_sent(
-    unwatched: dict[str, Any], options: dict[str, Any], start: Start
+    unwatched: dict[str, Any], options: dict[str, Any], name: str, start: Start
 ) -> None:
     run = start("run", samples=SAMPLES, samples_every=EVERY, **options)
-    assert same(train(ITERATIONS, watching(run, WATCHES["full, callable"])), unwatched)
+    assert same(train(ITERATIONS, watching(run, WATCHES[name])), unwatched)
+
+
+def test_rewind_puts_networks_back_and_draws_no_numbers(start: Start, mail: Mail) -> None:
+    run = start("run", redis_url=mail.redis_url)
+    watched = watching(run, WATCHES["full, with a ring of checkpoints"])
+    states: dict[int, list[Any]] = {}
+
+    def hook(step: int, training: Training) -> None:
+        watched(step, training)
+        states[step] = weights_of(training)
+        if step == EVERY + 1:
+            alert = {"id": "a", "kind": "quality", "step": step, "message": "Q fell"}
+            run._control.hear(Answer(0, (alert,)))
+            rng = torch.get_rng_state(), np.random.get_state(), random.getstate()
+            assert run.rewind() is not None
+            assert same((torch.get_rng_state(), np.random.get_state(), random.getstate()), rng)
+            assert same(weights_of(training), states[EVERY])
+
+    train(EVERY + 2, hook)
+    assert not same(states[EVERY + 1], states[EVERY])
+
+
+def weights_of(training: Training) -> list[Any]:
+    """Parameters and buffers as they are now."""
+    networks = (training.netG, training.netD)
+    return [{name: v.clone() for name, v in net.state_dict().items()} for net in networks]
 
 
 def test_callable_that_raises_is_told_once_and_leaves_no_trace(
@@ -184,6 +217,8 @@ def test_callable_that_raises_is_told_once_and_leaves_no_trace(
 
 
 def watching(run: Run, watch: Watch) -> Hook:
+    ring = run.checkpoints(every=EVERY) if watch.ring else None
+
     def hook(step: int, training: Training) -> None:
         epoch = step / EVERY if watch.epochs else None
         # Numbers and tensors that still have their graph.
@@ -191,5 +226,9 @@ def watching(run: Run, watch: Watch) -> Hook:
         networks = {"G": training.netG, "D": training.netD}
         run.push_weights(step, networks, epoch=epoch, scalars=scalars)
         run.push_samples(step, watch.source(training), epoch=epoch, **watch.samples)
+        if ring is not None:
+            ring.save_if_due(step)
+            assert not run.should_stop()
+            assert run.alerts() == []
 
     return hook

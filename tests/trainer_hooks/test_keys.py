@@ -56,7 +56,8 @@ def test_keys_that_one_script_touches_share_a_hash_tag(name: str) -> None:
         keys.segments(name), keys.meta(name), keys.rows(name), keys.alerts(name),
         keys.jobs(shard, "fast"), keys.jobs(shard, "samples"), keys.shard_events(shard),
         keys.parts(name, "s", 1), keys.column(name, "s", "weights", 0, name),
-        keys.members(name), keys.waiting_rows(name, "s"), keys.waiting_points(shard),
+        keys.control(name), keys.members(name), keys.waiting_rows(name, "s"),
+        keys.waiting_points(shard),
         keys.weight_parts(name, "s", name, 0, 1), keys.settled_calls(name, "s", name, 0, 0),
     ]  # fmt: skip
     assert {re.findall(r"\{(.*?)\}", key)[0] for key in touched} == {str(shard)}

@@ -1,14 +1,16 @@
 """What a worker evaluates with is loaded before its first job, or refused in one sentence."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from monitor.config import Settings, load_settings
 from monitor.diversity.reference import ReferenceSet, load_reference
 from monitor.errors import MonitorError
 from monitor.quality import FaceQuality
-from monitor.worker.evaluators import NO_REFERENCE, choose_device, load_evaluators
+from monitor.worker.evaluators import NO_REFERENCE, cap_gpu_memory, choose_device, load_evaluators
 
 
 def settings(**given: str) -> Settings:
@@ -65,6 +67,19 @@ def test_memory_of_detection_is_what_was_asked_for(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SQD_MAX_BATCH_BYTES", "123456")
     load_evaluators(settings())
     assert asked == [("cpu", 123456)]
+
+
+def test_a_gpu_is_shared_with_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    capped: list[tuple[float, torch.device]] = []
+    whole = SimpleNamespace(total_memory=80 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: whole)
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda *given: capped.append(given)
+    )
+    cap_gpu_memory("cuda:1", 20 * 2**30)
+    cap_gpu_memory("cuda:0", 200 * 2**30)
+    cap_gpu_memory("cpu", 1)
+    assert capped == [(0.25, torch.device("cuda:1")), (1.0, torch.device("cuda:0"))]
 
 
 def test_device_that_is_not_there() -> None:

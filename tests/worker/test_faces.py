@@ -102,7 +102,7 @@ def one_by_one(images: NDArray[np.uint8]) -> tuple[list[float], list[int]]:
     for image in images:
         colour = np.repeat(image.transpose(1, 2, 0)[None], 3, axis=3)
         found = detector.detect(colour)
-        crops = align(colour, found.landmarks)
+        crops = align(colour, found.landmarks).numpy()
         (feature,) = reference.prepare(embedder.embed(crops)).tolist()
         probabilities.append(float(found.probability[0]))
         modes.append(nearest(feature, centroids))

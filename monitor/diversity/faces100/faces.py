@@ -70,4 +70,4 @@ def view_crops(
     own = _OWN_JITTER * torch.randn(len(faces), 5, 2, generator=generator)
     scattered = points + strength * size * (common + own).numpy()
     scattered[whole.numpy()] = np.nan
-    return align(views, scattered)
+    return align(views, scattered).numpy()

@@ -1,0 +1,1 @@
+"""The papers' experiments: many trainings of the zoo, watched, recorded and put into tables."""

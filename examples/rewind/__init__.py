@@ -1,0 +1,1 @@
+"""A training that turns, is put back before it did, and goes on with a penalty."""

@@ -1,0 +1,102 @@
+"""`python -m examples.rewind.train`: NSGAN collapses, its alert rewinds it, a penalty holds it.
+
+Start `sqd up --embedder faces100 --reference faces100` beside it. Everything that is not the zoo's
+is in `train`: a ring of checkpoints, a look at the alerts, and the way back.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from examples.gan_zoo.progress import Progress
+from examples.gan_zoo.recipe import PENALTIES, Recipe
+from examples.gan_zoo.training import Training
+from trainer_hooks import Run, start
+
+#: Alerts after which going on as before is a waste: a `quality` or `diversity` alone may pass.
+TURNS = ("turning_point", "mode_collapse")
+
+
+class Session:
+    """A training that changes its recipe when it is put back.
+
+    Args:
+        recipe: to begin with.
+        cure: penalty of the recipe after a rewind.
+        device: as torch names it.
+    """
+
+    def __init__(self, recipe: Recipe, cure: str, device: str) -> None:
+        self.training = Training(recipe, device)
+        self._cured = replace(recipe, penalty=cure)
+        self._device = device
+
+    def save(self, path: Path) -> None:
+        """Networks, optimizers, random generators: all that the zoo needs to go on."""
+        torch.save(self.training.state(), path)
+
+    def load(self, path: Path) -> None:
+        """Go on from there, with the cure."""
+        self.training = Training(self._cured, self._device)
+        self.training.restore(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def train(session: Session, run: Run, iterations: int, every: int, keep: int) -> None:
+    """Train until the iterations are done, or somebody asks to stop."""
+    ring = run.checkpoints(every=every, keep=keep, save=session.save, load=session.load)
+    progress = Progress(run.id, iterations, 0)
+    while session.training.step < iterations and not run.should_stop():
+        training = session.training
+        step, epoch = training.step, training.step / training.data.epoch_steps(64)
+        scalars = training.iterate()
+        run.push_weights(step, G=training.netG, D=training.netD, epoch=epoch, scalars=scalars)
+        run.push_samples(step, training.sample, epoch=epoch)
+        ring.save_if_due(step)
+        progress.report(training.step, scalars)
+        for alert in run.alerts():
+            print(f"{run.id}: {alert['kind']}: {alert['message']}", flush=True)
+            cured = training.recipe.penalty is not None
+            if alert["kind"] in TURNS and not cured and (back := run.rewind(alert)):
+                print(f"{run.id}: back at step {back.step}, on with a penalty", flush=True)
+                break
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse the arguments and train."""
+    parser = argparse.ArgumentParser(prog="python -m examples.rewind.train", allow_abbrev=False)
+    add = parser.add_argument
+    add("--loss", default="nsgan", help="of the zoo (%(default)s)")
+    add("--data", default="faces", help="of the zoo (%(default)s)")
+    add("--learning-rate", type=float, default=8e-4, help="too high, to collapse (%(default)s)")
+    add("--cure", choices=PENALTIES, default="gp", metavar="NAME", help="penalty (%(default)s)")
+    add("--iterations", type=int, default=14_000, metavar="N", help="(%(default)s)")
+    add("--every", type=int, default=200, metavar="N", help="between checkpoints (%(default)s)")
+    add("--keep", type=int, default=10, metavar="N", help="checkpoints (%(default)s)")
+    add("--samples", type=int, default=500, metavar="N", help="of a batch (%(default)s)")
+    add("--samples-every", type=int, default=200, metavar="N", help="(%(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="(%(default)s)")
+    add("--run", default="rewind", metavar="NAME", help="(%(default)s)")
+    add("--device", default="cpu", help="(%(default)s)")
+    given = parser.parse_args(argv)
+    recipe = Recipe(
+        loss=given.loss, data=given.data, learning_rate=given.learning_rate, seed=given.seed
+    )
+    torch.set_num_threads(1)
+    session = Session(recipe, given.cure, given.device)
+    run = start(
+        given.run,
+        samples=given.samples,
+        samples_every=given.samples_every,
+        config=asdict(recipe),
+        tags=["rewind"],
+    )
+    with run:
+        train(session, run, given.iterations, given.every, given.keep)
+    print(f"{run.id}: {session.training.step} iterations done", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
