@@ -40,7 +40,7 @@ def letter_of(
     if page_url:
         lines.append(f"{page_url}/runs/{quote(run, safe='')}")
     return Letter(
-        title=f"{run}: {str(alert['kind']).replace('_', ' ')}",
+        title=f"{run}: {alert['rule'] or str(alert['kind']).replace('_', ' ')}",
         body="\n\n".join(lines),
         severity=alert["severity"],
         pictures=pictures,
