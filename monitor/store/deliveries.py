@@ -103,6 +103,21 @@ def due_alerts(store: Store, shard: int, now_s: float) -> list[tuple[str, str]]:
     return [(run, alert) for alert, _, run in pairs]
 
 
+def outcome(
+    store: Store, shard: int, run: str, alert: str, channel: str
+) -> State | Literal["", "queued"]:
+    """What became of an alert at a channel; ``queued``: nobody has begun, "": nobody will."""
+    with reachable(store.redis_url):
+        pipe = store.data.pipeline(transaction=False)
+        pipe.hget(keys.deliveries(run), f"{alert}|{channel}")
+        pipe.zscore(keys.notices(shard), f"{alert}|{run}")
+        record, due = pipe.execute()
+    if record is None:
+        return "" if due is None else "queued"
+    state: State = json.loads(record)["state"]
+    return state
+
+
 def heard_at_s(store: Store, run: str) -> float:
     """When the run's trainer was last heard, Unix seconds by the Redis clock; 0 if it is gone."""
     with reachable(store.redis_url):

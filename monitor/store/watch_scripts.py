@@ -27,11 +27,11 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 MOST_NOTICES = 3600
 
 #: Store what the watch saw of one run: its state, its status, alerts that are new and those that
-#: are over, with their events; new ones that are news wait for delivery from here on.
+#: are over, with their events; new ones wait for delivery from here on.
 #: KEYS 1 lease, 2 segments, 3 watch, 4 alerts, 5 marks, 6 events, 7 shard events, 8 notices
 #: ARGV 1 lease value, 2 run, 3 state ('' leaves it), 4 status ('' leaves it), 5 its event,
-#:   6 most events, 7 number of alerts, then for each its id, its JSON and whether it is news, then
-#:   pairs of the id of an alert that is over and when
+#:   6 most events, 7 number of alerts, then pairs of an alert's id and its JSON, then pairs of the
+#:   id of an alert that is over and when
 #: Returns 'stored', 'lost' (another holds the lease) or 'deleted'.
 COMMIT = f"""{SHOWN}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
@@ -47,13 +47,11 @@ if ARGV[4] ~= '' and redis.call('HGET', KEYS[3], 'status') ~= ARGV[4] then
   redis.call('HSET', KEYS[3], 'status', ARGV[4])
   tell('status', ARGV[5])
 end
-local over = 8 + 3 * tonumber(ARGV[7])
-for i = 8, over - 1, 3 do
+local over = 8 + 2 * tonumber(ARGV[7])
+for i = 8, over - 1, 2 do
   if redis.call('HSETNX', KEYS[4], ARGV[i], ARGV[i + 1]) == 1 then
     tell('alert', shown(KEYS[4], KEYS[5], ARGV[i]))
-    if ARGV[i + 2] == '1' then
-      redis.call('ZADD', KEYS[8], redis.call('TIME')[1], ARGV[i] .. '|' .. ARGV[2])
-    end
+    redis.call('ZADD', KEYS[8], redis.call('TIME')[1], ARGV[i] .. '|' .. ARGV[2])
   end
 end
 redis.call('ZREMRANGEBYRANK', KEYS[8], 0, -{MOST_NOTICES + 1})

@@ -105,7 +105,7 @@ class WatchStore:
         return cast(Answer, text(answer))
 
 
-def _parts(alert: Alert) -> tuple[str, str, str]:
-    """Id, JSON without what comes later, and whether people are to be told."""
+def _parts(alert: Alert) -> tuple[str, str]:
+    """Id, and JSON without what comes later."""
     own = {name: value for name, value in alert.as_dict().items() if name not in MARKS}
-    return alert.id, json.dumps(own), "1" if alert.follows is None else "0"
+    return alert.id, json.dumps(own)

@@ -22,6 +22,8 @@ TICK_S = 0.5
 MOST_TRIES = 10
 #: Wait after the first failure, doubled by each further one up to the longest, seconds.
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
+#: Wait for the alert that tells of the same event to be sent first, seconds.
+HEAD_WAIT_S = 1.0
 #: Nobody is told of a run whose trainer was last heard longer ago, seconds: a day. When a new
 #: detector looks at all old runs, people must not hear of each.
 OLD_S = 24 * 3600.0
@@ -111,6 +113,10 @@ class Delivery:
         letter: Letter | None = None
         dues = []
         for channel in self._channels:
+            told = self._is_told(lease, alert, channel)
+            if told is not False:
+                dues += [now_s + HEAD_WAIT_S] if told is None else []
+                continue
             notice = Notice(run, name, channel.name, uuid.uuid4().hex)
             answer, number = deliveries.begin(self._store, lease, notice)
             if answer == "due":
@@ -127,6 +133,17 @@ class Delivery:
             if wait_s is not None:
                 dues.append(self._store.now_s() + wait_s)
         return min(dues, default=None)
+
+    def _is_told(self, lease: Lease, alert: Mapping[str, Any], channel: Channel) -> bool | None:
+        """Whether this channel has heard of the alert's event by another; None: not known yet.
+
+        One that was silenced has told nobody: a mute of its kind must not hide another.
+        """
+        if alert["follows"] is None:
+            return False
+        place = (alert["run"], alert["follows"], channel.name)
+        state = deliveries.outcome(self._store, lease.shard, *place)
+        return None if state == "queued" else state != "muted"
 
     def _letter(self, alert: Mapping[str, Any]) -> Letter:
         """Words, and pictures if they can be drawn."""

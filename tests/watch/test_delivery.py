@@ -37,9 +37,15 @@ WAIT_S = 20.0
 
 
 def alert(
-    name: str, severity: Severity = "critical", *, run: str = "demo", kind: str = "mode_collapse"
+    name: str,
+    severity: Severity = "critical",
+    *,
+    run: str = "demo",
+    kind: str = "mode_collapse",
+    follows: str | None = None,
 ) -> Alert:
-    return Alert(name, run, kind, 300, 400, ("D",), severity, "D fell from 3.2 to 1.3.", 5.0)
+    message = "D fell from 3.2 to 1.3."
+    return Alert(name, run, kind, 300, 400, ("D",), severity, message, 5.0, follows=follows)
 
 
 class Home:
@@ -140,6 +146,34 @@ def test_mutes_and_acknowledgements_are_respected(home: Home, webhook: Webhook, 
     later = "muted" if mark == "muted_until" else "sent"
     assert found == {"a": "muted", "other": "sent", "later": later}
     assert len(webhook.received) == list(found.values()).count("sent")
+
+
+@pytest.mark.parametrize("head", ["a", "z"])
+def test_one_event_is_told_once(home: Home, webhook: Webhook, head: str) -> None:
+    # Whichever of the two is looked at first.
+    home.raise_(alert(head), alert("m", kind="quality", follows=head))
+    sender = home.delivery(webhook.url)
+    sender.tick()
+    home.store.data.zadd(keys.notices(0), {"m|demo": 0.0}, xx=True)
+    sender.tick()
+    assert (len(webhook.received), home.waiting()) == (1, 0)
+    assert [each["alert"] for each in read_deliveries(home.store, "demo")] == [head]
+
+
+def test_mute_of_one_kind_does_not_hide_another_of_the_same_event(
+    home: Home, webhook: Webhook
+) -> None:
+    home.raise_(alert("a"))
+    mark_alert(home.store, "demo", "a", "muted_until", home.store.now_s() + 60)
+    home.raise_(alert("m", kind="quality", follows="a"))
+    home.delivery(webhook.url).tick()
+    assert [body["title"] for body in webhook.received] == ["demo: quality"]
+
+
+def test_alert_that_follows_one_that_is_gone_is_not_told(home: Home, webhook: Webhook) -> None:
+    home.raise_(alert("m", follows="gone"))
+    home.delivery(webhook.url).tick()
+    assert (webhook.received, home.waiting()) == ([], 0)
 
 
 def test_mute_that_is_over_is_none(home: Home, webhook: Webhook) -> None:
