@@ -64,6 +64,16 @@ def address(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
+def page_url(settings: Settings, listener: socket.socket) -> str:
+    """Where people reach the page, as far as we know."""
+    if settings.public_url:
+        return settings.public_url
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # All addresses are none that a link could lead to.
+        return f"http://{socket.gethostname()}:{port}"
+    return address(listener)
+
+
 def serve(
     settings: Settings,
     store: Store,
@@ -86,8 +96,9 @@ def serve(
     server = Server(app, log_config=None)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     watch = Watch(store, rules=settings.rules)
-    page_url = settings.public_url or address(listener)
-    delivery = Delivery(store, watch.leases, channels, page_url, settings.notify_from)
+    delivery = Delivery(
+        store, watch.leases, channels, page_url(settings, listener), settings.notify_from
+    )
     threads = [
         threading.Thread(target=watch.run, name="watch", daemon=True),
         threading.Thread(target=delivery.run, name="delivery", daemon=True),

@@ -1,12 +1,14 @@
 """`sqd alerts`: a test notice says what became of it, the list shows what a run raised."""
 
+import contextlib
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
 from monitor.alerts import channels
-from monitor.cli.server import open_channels
+from monitor.cli.server import listen, open_channels, page_url
 from monitor.config import load_settings
 from monitor.errors import MonitorError, SettingsError
 from monitor.store.connection import Store
@@ -138,6 +140,21 @@ def test_mistakes_in_the_file_are_named(here: Path, text: str, said: str) -> Non
         load_settings()
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "public", "link"),
+    [
+        ("127.0.0.1", "", "http://127.0.0.1:{port}"),
+        ("0.0.0.0", "", "http://{name}:{port}"),
+        ("0.0.0.0", "https://a.example/sqd/", "https://a.example/sqd"),
+    ],
+)
+def test_links_lead_somewhere(here: Path, host: str, public: str, link: str) -> None:
+    settings = load_settings(host=host, port=0, token="t", public_url=public)
+    with contextlib.closing(listen(settings)) as listener:
+        port, name = listener.getsockname()[1], socket.gethostname()
+        assert page_url(settings, listener) == link.format(port=port, name=name)
 
 
 def test_channel_that_is_none_is_named_by_its_number(here: Path) -> None:

@@ -128,6 +128,36 @@ def test_alerts_reach_the_run_and_its_listeners_once(
     assert set(record.watch["summary"]["metrics"]) == {"S.G", "S.D", "Q", "D"}
 
 
+def over(store: Store) -> dict[Any, Any]:
+    """Which alerts of the run are over, by kind and step."""
+    found = read_run(store, "demo").alerts
+    return {(alert["kind"], alert["step"]): alert["resolved"] is not None for alert in found}
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_alerts_are_over_once_everything_they_name_has_come_back(
+    store: Store, queue: JobQueue, clock: Clock, dies: bool
+) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    for piece in pieces([row for row in ROWS if row.step < 1080], 5 * EVERY):
+        store_all(queue, trainer, piece)
+        swept(watch, clock)
+        if dies:
+            lose_lease(store)
+            watch = Watch(store, clock=clock)
+    # Q has fallen and not come back; S.G was finite again at once.
+    assert over(store) == {
+        ("stability", 699): True, ("turning_point", 699): False, ("nonfinite", 900): True,
+    }  # fmt: skip
+    store_all(queue, trainer, [row for row in ROWS if row.step >= 1080])
+    swept(watch, clock)
+    swept(watch, clock)
+    assert over(store) == {
+        ("stability", 699): True, ("turning_point", 699): True, ("nonfinite", 900): True,
+        ("mode_collapse", 1300): False,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_watches_that_die_at_any_moment_miss_nothing_and_repeat_nothing(
     store: Store, queue: JobQueue, clock: Clock, seed: int
@@ -308,7 +338,10 @@ def test_lost_trainer_is_one_alert_for_each_loss(
     swept(watch, clock)
     silent(store, LOST_AFTER_S + 1)
     swept(watch, clock)
-    assert [alert["kind"] for alert in alerts(store)] == ["trainer_lost"] * 2
+    found_now = read_run(store, "demo").alerts
+    assert [alert["kind"] for alert in found_now] == ["trainer_lost"] * 2
+    # It came back between, and another watch saw that.
+    assert [alert["resolved"] is not None for alert in found_now] == [True, False]
 
 
 @pytest.mark.parametrize("away", ["Redis", "the watch"])
