@@ -4,6 +4,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from monitor.alerts.channels import Channel, Letter
@@ -29,6 +30,16 @@ HEAD_WAIT_S = 1.0
 OLD_S = 24 * 3600.0
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Case:
+    """One alert that is due: under which lease, whether nobody wants to hear of it, its letter."""
+
+    lease: Lease
+    alert: dict[str, Any]
+    silent: bool
+    letter: Letter | None = None
 
 
 class Delivery:
@@ -110,37 +121,32 @@ class Delivery:
         if now_s - deliveries.heard_at_s(self._store, run) > OLD_S:
             return None
         silent = alert["acknowledged"] is not None or _is_muted(alert, known, now_s)
-        letter: Letter | None = None
-        dues = []
-        for channel in self._channels:
-            told = self._is_told(lease, alert, channel)
+        case = _Case(lease, alert, silent)
+        dues = [self._tell(channel, case) for channel in self._channels]
+        return min((due_s for due_s in dues if due_s is not None), default=None)
+
+    def _tell(self, channel: Channel, case: _Case) -> float | None:
+        """Tell one channel, if it is time; when to try again, None for never."""
+        if case.alert["follows"] is not None:
+            told = self._is_told(case.lease, case.alert, channel)
             if told is not False:
-                dues += [now_s + HEAD_WAIT_S] if told is None else []
-                continue
-            notice = Notice(run, name, channel.name, uuid.uuid4().hex)
-            answer, number = deliveries.begin(self._store, lease, notice)
-            if answer == "due":
-                dues.append(number)
-            if answer == "lost":
-                return self._store.now_s()
-            if answer != "go":
-                continue
-            if silent:
-                self._settle(notice, "muted")
-                continue
-            letter = letter or self._letter(alert)
-            wait_s = self._send(channel, letter, notice, alert, int(number))
-            if wait_s is not None:
-                dues.append(self._store.now_s() + wait_s)
-        return min(dues, default=None)
+                return None if told else self._store.now_s() + HEAD_WAIT_S
+        notice = Notice(case.alert["run"], case.alert["id"], channel.name, uuid.uuid4().hex)
+        answer, number = deliveries.begin(self._store, case.lease, notice)
+        if answer != "go":
+            return {"due": number, "lost": self._store.now_s()}.get(answer)
+        if case.silent:
+            self._settle(notice, "muted")
+            return None
+        case.letter = case.letter or self._letter(case.alert)
+        wait_s = self._send(channel, case.letter, notice, case.alert, int(number))
+        return None if wait_s is None else self._store.now_s() + wait_s
 
     def _is_told(self, lease: Lease, alert: Mapping[str, Any], channel: Channel) -> bool | None:
         """Whether this channel has heard of the alert's event by another; None: not known yet.
 
         One that was silenced has told nobody: a mute of its kind must not hide another.
         """
-        if alert["follows"] is None:
-            return False
         place = (alert["run"], alert["follows"], channel.name)
         state = deliveries.outcome(self._store, lease.shard, *place)
         return None if state == "queued" else state != "muted"
