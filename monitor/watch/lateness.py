@@ -10,7 +10,7 @@ from monitor.store.lag import queued_jobs
 from monitor.store.pulses import Pulse
 from monitor.store.watching import Lease, WatchStore
 from monitor.store.workers import alive_workers
-from monitor.watch.statuses import LONGEST_PAUSE_S, open_of_kind
+from monitor.watch.statuses import LONGEST_PAUSE_S, open_of_kinds
 
 #: Pushes that wait longer than this make an alert, seconds. A batch of 2000 images takes half a
 #: minute on one CPU core; a slow evaluator some minutes.
@@ -85,18 +85,14 @@ class Lateness:
         self._looked_s = now_s
         before, self._runs = self._runs, {}
         for pulse in pulses:
+            if pulse.status != "running":
+                continue  # What still waits is late for nobody; `Statuses` ends the alert.
             run = before.get(pulse.run)
-            if pulse.status == "running" and (run is None or run.segment != pulse.segment):
-                known = open_of_kind(self._store, pulse.run, "worker_behind")
+            if run is None or run.segment != pulse.segment:
+                known = open_of_kinds(self._store, pulse.run, ["worker_behind"])
                 run = _Run(pulse.segment, known[-1] if known else "")
-            if run is None:
-                continue
-            if pulse.status == "running":
-                self._judge(lease, pulse, run, now_s)
-                self._runs[pulse.run] = run
-            elif run.alert:
-                # Nobody trains any more: what still waits is late for nobody.
-                self._end(lease, pulse, run)
+            self._judge(lease, pulse, run, now_s)
+            self._runs[pulse.run] = run
 
     def forget(self) -> None:
         """Another may have told meanwhile."""

@@ -1,6 +1,6 @@
 """Statuses: told when they change; lost only once a living trainer would have been heard."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from monitor.alerts.raising import lost_alert
 from monitor.store.alerts import read_alerts
@@ -13,6 +13,13 @@ LONGEST_PAUSE_S = 10.0
 #: Trainers that live are heard again this long after it, seconds: their longest wait before they
 #: connect again, and a beat. Until then their silence says nothing.
 RETURN_S = 10.0
+#: Which alerts of the clock are over in each status: a trainer that is heard is not lost, and where
+#: nobody trains, no worker is late.
+ENDED_BY = {
+    "running": ("trainer_lost",),
+    "finished": ("trainer_lost", "worker_behind"),
+    "lost": ("worker_behind",),
+}
 
 
 class Statuses:
@@ -55,16 +62,15 @@ class Statuses:
         return now_s < self._deaf_until_s
 
     def _commit(self, lease: Lease, pulse: Pulse) -> None:
-        alerts, back = [], {}
+        alerts = []
         if pulse.status == "lost":
             alerts.append(lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s))
-        else:
-            back = dict.fromkeys(open_of_kind(self._store, pulse.run, "trainer_lost"),
-                                 pulse.heartbeat_s)  # fmt: skip
-        self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status, resolved=back)
+        over = open_of_kinds(self._store, pulse.run, ENDED_BY[pulse.status])
+        times = dict.fromkeys(over, pulse.heartbeat_s)
+        self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status, resolved=times)
 
 
-def open_of_kind(store: Store, run: str, kind: str) -> list[str]:
-    """Ids of a run's alerts of one kind that are not over."""
+def open_of_kinds(store: Store, run: str, kinds: Collection[str]) -> list[str]:
+    """Ids of a run's alerts of some kinds that are not over."""
     found = read_alerts(store, run)
-    return [alert["id"] for alert in found if alert["kind"] == kind and alert["resolved"] is None]
+    return [alert["id"] for alert in found if alert["kind"] in kinds and alert["resolved"] is None]

@@ -117,11 +117,19 @@ def test_outage_of_redis_is_not_the_workers_fault(
     assert behind(store) == []
 
 
-def test_training_that_ends_ends_it(store: Store, queue: JobQueue, clock: Clock) -> None:
+@pytest.mark.parametrize("watched", [True, False])
+def test_training_that_ends_ends_it(
+    store: Store, queue: JobQueue, clock: Clock, watched: bool
+) -> None:
     trainer, watch = Trainer(store), Watch(store, clock=clock)
     trainer.scalars([0.0])
     passed(watch, clock, BEHIND_S + 2 * SWEEP_S)
+    assert behind(store)[0]["resolved"] is None
     trainer.beat(finished=True)
+    if not watched:
+        # It ended while no watch looked.
+        lose_lease(store)
+        watch = Watch(store, clock=clock)
     swept(watch, clock)
     assert behind(store)[0]["resolved"] is not None
 
