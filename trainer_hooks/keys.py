@@ -216,6 +216,11 @@ def modes(run: str) -> str:
     return of_run(run, "modes")
 
 
+def edits(run: str) -> str:
+    """Hash: how often each chunk of rows was written, see `monitor.store.edits`."""
+    return of_run(run, "edits")
+
+
 def parts(run: str, segment: str, batch: int) -> str:
     """Hash: partial results of one sample batch."""
     return of_run(run, f"parts:{segment}:{batch}")

@@ -23,6 +23,7 @@ from monitor.server import (
     user_rules,
 )
 from monitor.server.auth import AUTH_ERRORS, Gate, login_router
+from monitor.server.curves import Curves
 from monitor.server.errors import add_error_handlers
 from monitor.server.hub import Hub
 from monitor.server.shield import LOOPBACK_HOSTS, Shield
@@ -72,7 +73,7 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.store, app.state.hub = store, Hub(store)
+    app.state.store, app.state.hub, app.state.curves = store, Hub(store), Curves(store)
     app.state.rules = {rule.id: rule for rule in rules}
     _add_routes(app, gate)
     add_error_handlers(app)
