@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from monitor.alerts.grouping import Grouping
-from monitor.alerts.raising import turning_alert
+from monitor.alerts.raising import alert_id, turning_alert
 from monitor.errors import StoreError
 from monitor.store.blocks import KINDS, Kind, is_tensor_metric
 from monitor.store.connection import Store
@@ -125,6 +125,10 @@ class RunWatch:
     def _feed(self, moment: Moment, watched: Sequence[str]) -> list[Alert]:
         values = {name: moment.values[name] for name in watched if name in moment.values}
         found = self._detector.update(moment.step, values, epoch=moment.epoch)
+        for turning in found:
+            # A detector that says itself what is over names the kind and onset of each alert.
+            for kind, step in getattr(turning, "closes", ()):
+                self._over[alert_id(self.run, kind, step)] = moment.time
         alerts = [turning_alert(self.run, turning, moment.time) for turning in found]
         return [self._grouping.place(each) for each in (*alerts, *self.rules.feed(moment))]
 
