@@ -8,17 +8,20 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, InstanceOf, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
-from monitor.errors import SettingsError
+from monitor.alerts.rule import Rule, parse_rules
+from monitor.errors import RuleError, SettingsError
+from monitor.types import Severity
 
 #: Looked for in the working directory, then in the home.
 CONFIG_FILE = "sqd.toml"
@@ -30,6 +33,8 @@ OTHER_EVALUATORS = r"(onnx|points):[^#]+(#.*)?|python:[\w.]+:[\w.]+"
 #: One of them makes features and no scores.
 EMBEDDER_KINDS = (*EVALUATOR_KINDS, "inception")
 OTHER_EMBEDDERS = rf"inception:[^#]+|{OTHER_EVALUATORS}"
+#: Settings that only the server has a use for.
+SERVER_ONLY = frozenset({"rules", "notify", "notify_from", "public_url"})
 
 
 class Settings(BaseSettings):
@@ -69,6 +74,18 @@ class Settings(BaseSettings):
         "training needs the rest.",
     )
     token: SecretStr | None = Field(None, description="Needed to listen beyond loopback.")
+    public_url: str = Field(
+        "", description="Where people reach the page, for links in notices; default its own."
+    )
+    notify: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Addresses of apprise that are told of alerts; as a variable with spaces."
+    )
+    notify_from: Severity = Field(
+        "warning", description="Least severity people are told of: info, warning or critical."
+    )
+    rules: Annotated[tuple[InstanceOf[Rule], ...], NoDecode] = Field(
+        (), description="Rules of alerts, such as D < 2 for 3 batches; as a variable one a line."
+    )
     verbose: bool = Field(False, description="Log more.")
 
     @classmethod
@@ -110,6 +127,27 @@ class Settings(BaseSettings):
         # The default of --quality: whatever network for faces the reference was made with.
         return "" if embedder == "faces" else embedder
 
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https?://[^\s?#]+", url):
+            raise ValueError("expected an address such as https://monitor.example.org")
+        return url.rstrip("/")
+
+    @field_validator("notify", mode="before")
+    @classmethod
+    def _split_notify(cls, given: Any) -> Any:
+        return given.split() if isinstance(given, str) else given
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _parse_rules(cls, given: Any) -> tuple[Rule, ...]:
+        told = given.splitlines() if isinstance(given, str) else given
+        try:
+            return parse_rules(told)
+        except RuleError as error:
+            raise ValueError(str(error)) from error
+
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
@@ -139,13 +177,16 @@ class Settings(BaseSettings):
             ) from error
 
     def environment(self) -> dict[str, str]:
-        """These settings as variables, for children; arguments could be read by everybody."""
+        """These settings as variables, for children; arguments could be read by everybody.
+
+        Rules and channels are the server's: a worker need not know their secrets.
+        """
         return {
             PREFIX + name.upper(): value.get_secret_value()
             if isinstance(value, SecretStr)
             else str(value)
             for name, value in self
-            if value is not None
+            if value is not None and name not in SERVER_ONLY
         }
 
 
