@@ -14,6 +14,9 @@ export const runPath = (run, rest = "") => `/api/runs/${encodeURIComponent(run)}
 
 export const pagePath = (run) => `/runs/${encodeURIComponent(run)}`;
 
+export const alertPath = (alert, rest) =>
+  runPath(alert.run, `/alerts/${encodeURIComponent(alert.id)}/${rest}`);
+
 export const gridPath = (run, step) => runPath(run, `/samples/${step}`);
 
 // The run that an address of the page names; null is the list.
@@ -45,18 +48,21 @@ export async function getJson(path, {fetch = globalThis.fetch, signal} = {}) {
   }
 }
 
-export async function login(token, {fetch = globalThis.fetch} = {}) {
+export async function postJson(path, body, {fetch = globalThis.fetch} = {}) {
   const response = await ask(
-    "/api/login",
+    path,
     {
       method: "POST",
       headers: {"Content-Type": "application/json"},
-      body: JSON.stringify({token})
+      body: JSON.stringify(body)
     },
     fetch
   );
   if (!response.ok) throw new ApiError(response.status, await detailOf(response));
+  return response.status === 204 ? null : await response.json();
 }
+
+export const login = (token, options) => postJson("/api/login", {token}, options);
 
 async function ask(path, {signal, ...options}, fetch) {
   const late = AbortSignal.timeout(timeout);

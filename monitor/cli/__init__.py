@@ -6,6 +6,7 @@ import sys
 import typer
 
 from monitor.cli import (
+    alerts,
     archive,
     demo,
     doctor,
@@ -53,6 +54,7 @@ for command in (
     doctor,
 ):
     app.command(command.NAME, help=command.__doc__)(command.run)
+app.add_typer(alerts.app, name="alerts", help=alerts.__doc__)
 app.add_typer(reference.app, name="reference", help=reference.__doc__)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from monitor.server.curves import Curves
 from monitor.store.connection import Store
 
 #: Largest step: browsers count exactly up to here.
@@ -17,6 +18,14 @@ async def store_of(request: Request) -> Store:
     return store
 
 
+async def curves_of(request: Request) -> Curves:
+    """What answers queries of series, with what it keeps from one to the next."""
+    curves = request.app.state.curves
+    assert isinstance(curves, Curves)
+    return curves
+
+
+CurvesOfApp = Annotated[Curves, Depends(curves_of)]
 StoreOfApp = Annotated[Store, Depends(store_of)]
 RunId = Annotated[str, Path(description="id of the run, percent-encoded", examples=["demo"])]
 Step = Annotated[int, Path(description="training step", ge=0, le=MAX_STEP, examples=[600])]

@@ -66,6 +66,7 @@ def clear(store: Store, run: str, reason: str = "") -> Iterator[None]:
         if waiting := points_of(store, run):
             store.data.zrem(keys.waiting_points(keys.shard_of(run)), *waiting)
         _forget_dead_letters(store, run)
+        _forget_notices(store, run)
         let_go = store.data.register_script(LET_GO)
         own = [keys.segments(run), keys.meta(run), keys.kept(keys.shard_of(run)), keys.RUNS]
         is_gone = let_go(keys=own, args=[run])
@@ -130,3 +131,11 @@ def _forget_dead_letters(store: Store, run: str) -> None:
     for letter, fields in letters:
         if text(fields.get(b"run", b"")) == run:
             store.data.xdel(stream, letter)
+
+
+def _forget_notices(store: Store, run: str) -> None:
+    queue = keys.notices(keys.shard_of(run))
+    waiting: Any = store.data.zrange(queue, 0, -1)
+    for member in waiting:
+        if text(member).partition("|")[2] == run:
+            store.data.zrem(queue, member)

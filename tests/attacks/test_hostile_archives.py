@@ -26,7 +26,8 @@ from monitor.store.archive.records import (
     Record,
 )
 from monitor.store.connection import Store
-from monitor.store.runs import read_run
+from monitor.store.runs import delete_run, read_run
+from monitor.types import Alert
 from tests.store.posting import keys_of
 from trainer_hooks import keys
 
@@ -202,6 +203,7 @@ ITEMS = {
     "field twice": ("alerts", [[b"a", b"b"], [b"a", b"c"]]),
     "picture of no step": ("modes", [[b"x:y", b"{}"]]),
     "picture with a number without end": ("modes", [[b"1" * 5000 + b":1", b"{}"]]),
+    "count of nothing": ("edits", [[b"all", b"x"]]),
     "score that is none": ("waiting_rows:a", [[b"a", b"nan"]]),
     "score of words": ("waiting_rows:a", [[b"a", b"x"]]),
     "member twice": ("waiting_rows:a", [[b"a", b"1"], [b"a", b"1"]]),
@@ -291,6 +293,18 @@ def test_descriptions_that_cannot_be_read(store: Store, tmp_path: Path, name: st
     part, item = BROKEN[name]
     data = change(lambda found: add(found, part, item))
     refused(store, tmp_path, data, "cannot be shown|is no text")
+
+
+def test_mark_of_an_alert_that_is_none(store: Store, tmp_path: Path) -> None:
+    alert = Alert("a", "demo", "quality", 1, 2, ("Q",), "warning", "Q fell.", 3.0)
+    found = records()
+    add(found, "alerts", [b"a", json.dumps(alert.as_dict()).encode()])
+    add(found, "alert_marks", [b"a:resolved", b"5.5"])
+    (tmp_path / "archive").write_bytes(encoded(found))
+    assert import_run(store, tmp_path / "archive", show).alerts[0]["resolved"] == 5.5
+    delete_run(store, "demo")
+    put(found, "alert_marks", "a:resolved", "{")
+    refused(store, tmp_path, encoded(found), "cannot be shown")
 
 
 def test_trainer_that_claims_to_live(store: Store, tmp_path: Path) -> None:

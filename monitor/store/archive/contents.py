@@ -31,6 +31,8 @@ MOST_STRING = max(columns.ROWS_PER_CHUNK * columns.WORD_BYTES, CALLS_PER_CHUNK /
 EVENT_ID = re.compile(r"(\d{1,15})-(\d{1,10})", re.ASCII)
 #: Order and step of an image grid or mode histogram, see `finish.payload_of`.
 ARTIFACT = re.compile(r"\d{1,20}:-?\d{1,19}", re.ASCII)
+#: How often a chunk was written, see `monitor.store.edits`.
+COUNT = re.compile(r"\d{1,15}", re.ASCII)
 #: What an event has, and may have.
 EVENT_FIELDS = ({"event", "data"}, {"event", "run", "data"})
 
@@ -140,9 +142,11 @@ def _string(item: Item) -> Any:
 
 
 def _hash(item: Item) -> Any:
-    field, _ = item.strings
+    field, value = item.strings
     if item.part in ("grids", "modes") and not ARTIFACT.fullmatch(field.decode("ascii")):
         raise ValueError(f"{field[:50]!r} is no order and step")
+    if item.part == "edits" and not COUNT.fullmatch(value.decode("ascii")):
+        raise ValueError(f"{value[:50]!r} is no count")
     return field
 
 

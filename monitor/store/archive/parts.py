@@ -17,7 +17,7 @@ _ANY = "any"
 
 _HASHES: tuple[Callable[[str], str], ...] = (
     keys.meta, keys.segments, keys.members, keys.rows, keys.metrics, keys.problems, keys.alerts,
-    keys.control, keys.watch, keys.grids, keys.modes,
+    keys.control, keys.watch, keys.grids, keys.modes, keys.alert_marks, keys.deliveries, keys.edits,
 )  # fmt: skip
 _TYPES: dict[str, Type] = {
     **{key(_ANY): "hash" for key in _HASHES},
