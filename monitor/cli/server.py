@@ -88,6 +88,7 @@ def serve(
     from monitor.server.shield import LOOPBACK_HOSTS
     from monitor.watch.delivery import Delivery
     from monitor.watch.loop import Watch
+    from monitor.watch.retention import Limits
 
     channels = open_channels(settings)
     token = settings.token.get_secret_value() if settings.token else None
@@ -95,7 +96,8 @@ def serve(
     app = create_app(store, token=token, allowed_hosts=hosts, rules=settings.rules)
     server = Server(app, log_config=None)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    watch = Watch(store, rules=settings.rules)
+    limits = Limits(settings.retain_days, settings.retain_bytes, settings.retain_grids)
+    watch = Watch(store, rules=settings.rules, limits=limits)
     delivery = Delivery(
         store, watch.leases, channels, page_url(settings, listener), settings.notify_from
     )
