@@ -14,6 +14,9 @@ export const runPath = (run, rest = "") => `/api/runs/${encodeURIComponent(run)}
 
 export const pagePath = (run) => `/runs/${encodeURIComponent(run)}`;
 
+export const alertPath = (alert, rest) =>
+  runPath(alert.run, `/alerts/${encodeURIComponent(alert.id)}/${rest}`);
+
 export const gridPath = (run, step) => runPath(run, `/samples/${step}`);
 
 // The run that an address of the page names; null is the list.
@@ -59,12 +62,12 @@ export async function postJson(path, body, {fetch = globalThis.fetch} = {}) {
   return response.status === 204 ? null : await response.json();
 }
 
-export const login = (token, options) => postJson("/api/login", {token}, options);
-
 export async function remove(path, {fetch = globalThis.fetch} = {}) {
   const response = await ask(path, {method: "DELETE"}, fetch);
   if (!response.ok) throw new ApiError(response.status, await detailOf(response));
 }
+
+export const login = (token, options) => postJson("/api/login", {token}, options);
 
 async function ask(path, {signal, ...options}, fetch) {
   const late = AbortSignal.timeout(timeout);

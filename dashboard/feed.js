@@ -55,7 +55,7 @@ export class RunFeed {
   }
 
   async load() {
-    const arrived = (this.arrived = {alerts: [], steps: []});
+    const arrived = (this.arrived = {alerts: [], steps: [], gone: []});
     const [alerts, steps] = await Promise.all([
       this.get(runPath(this.run, "/alerts")),
       this.get(runPath(this.run, "/samples")),
@@ -65,7 +65,7 @@ export class RunFeed {
     await this.series.want(this.wanted);
     this.arrived = null;
     this.alerts = mergeAlerts(alerts, arrived.alerts);
-    this.steps = mergeSteps(steps, arrived.steps);
+    this.steps = without(mergeSteps(steps, arrived.steps), arrived.gone);
     this.complete = true;
     this.onChange("alerts");
     this.onChange("samples");
@@ -93,6 +93,7 @@ export class RunFeed {
 
   receive(type, data) {
     if (type === "points") return this.receivePoints(data.series ?? {}, data.samples ?? []);
+    if (type === "thinned") return this.receiveThinned(data.samples ?? []);
     if (type === "alert") {
       this.arrived?.alerts.push(data);
       this.alerts = mergeAlerts(this.alerts, [data]);
@@ -120,6 +121,12 @@ export class RunFeed {
     this.onChange("samples");
   }
 
+  receiveThinned(steps) {
+    this.arrived?.gone.push(...steps);
+    this.steps = without(this.steps, steps);
+    this.onChange("samples");
+  }
+
   // A metric that the description does not name yet: ask for it once.
   hear(metrics) {
     const known = new Set(this.detail?.metrics);
@@ -142,4 +149,9 @@ const mergeSteps = (a, b) => [...new Set([...a, ...b])].sort((x, y) => x - y);
 function mergeAlerts(older, newer) {
   const byId = new Map([...older, ...newer].map((alert) => [alert.id, alert]));
   return [...byId.values()].sort((a, b) => a.time - b.time);
+}
+
+function without(steps, gone) {
+  const left = new Set(gone);
+  return steps.filter((step) => !left.has(step));
 }

@@ -66,7 +66,10 @@ export class RunPage {
       onPick: (step) => moves.pin(step),
       onShow: () => this.showModes()
     });
-    this.alerts = new Alerts({onSelect: onAlert});
+    this.alerts = new Alerts({
+      onSelect: onAlert,
+      onChange: (alert) => this.feed.receive("alert", alert)
+    });
     this.evidence = new Evidence(run, this.feed, {
       onOpen: (id) => address.set({evidence: id}),
       onShow: (alert) => moves.show(alert)

@@ -13,6 +13,7 @@ import {SeriesStore} from "./series.js";
 import {noteOf, summaryOf} from "./summary.js";
 
 const points = 6000; // of each curve: more of its stretch than the window has pixels
+const main = ["S", "Q", "D"];
 const heightShare = 0.72; // of the panels of the page
 const ignore = () => {};
 
@@ -82,13 +83,10 @@ export class Surroundings {
     setText(this.method, error.message);
   }
 
-  // Q and D on the stretch that they take here, not from 0: the change is what is looked at.
   panels() {
     const {metrics = [], worker} = this.feed.detail ?? {};
-    return panelsOf(metrics, {unit: this.unit, quality: worker?.quality}).map((panel) => ({
-      ...panel,
-      ...{range: null, floor: null, height: Math.round(panel.height * heightShare)}
-    }));
+    const options = {unit: this.unit, quality: worker?.quality};
+    return panelsAround(this.alert, metrics, options);
   }
 
   valueAt(metric, step) {
@@ -117,6 +115,18 @@ export class Surroundings {
       notes: Object.fromEntries(notes)
     };
   }
+}
+
+// S, Q and D, and what else the alert speaks of. Q and D on the stretch that they take here, not
+// from 0: the change is what is looked at.
+export function panelsAround({metrics: named}, metrics, options) {
+  const all = panelsOf(metrics, {...options, open: ["epoch", "companions", "scalars"]});
+  return all
+    .filter(({key, metrics: own}) => main.includes(key) || own.some((name) => named.includes(name)))
+    .map((panel) => ({
+      ...panel,
+      ...{range: null, floor: null, height: Math.round(panel.height * heightShare)}
+    }));
 }
 
 function noticedOf({detected_step: step}) {

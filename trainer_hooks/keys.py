@@ -37,6 +37,8 @@ INSTANCE = "sqd:instance"
 #: URL of the volatile Redis that holds the frames; absent: the same Redis. Who starts the product
 #: says it here once, so that hooks, workers and servers cannot disagree.
 BLOB_URL = "sqd:blob_url"
+#: Hash: id of a rule that was made over REST to the rule.
+RULES = "sqd:rules"
 #: The consumer group that all workers share.
 GROUP = "workers"
 
@@ -113,10 +115,25 @@ def watch_fence(shard: int) -> str:
     return f"sqd:{{{shard}}}:watch:fence"
 
 
+def notices(shard: int) -> str:
+    """Sorted set: alerts whose notices are not all sent, scored by when they are due."""
+    return f"sqd:{{{shard}}}:notices"
+
+
 def waiting_points(shard: int) -> str:
     """Sorted set: points of networks spread over ranks whose parts are not all there, scored by
     when they are waited for no longer (Redis clock, seconds)."""
     return f"sqd:{{{shard}}}:waiting_points"
+
+
+def kept(shard: int) -> str:
+    """Set: runs that no limit removes."""
+    return f"sqd:{{{shard}}}:kept"
+
+
+def retention(shard: int) -> str:
+    """Hash: what the limits removed, and bytes that all runs take."""
+    return f"sqd:{{{shard}}}:retention"
 
 
 def worker(worker_id: str) -> str:
@@ -132,6 +149,22 @@ def of_run(run: str, part: str) -> str:
 def run_pattern(run: str) -> str:
     """Glob that matches every durable key of a run."""
     return of_run(run, "*")
+
+
+def runs_pattern(shard: int) -> str:
+    """Glob that matches every durable key of every run of a shard."""
+    return f"sqd:{{{shard}}}:run:*"
+
+
+def run_and_part(key: str) -> tuple[str, str]:
+    """The run that a durable key belongs to, and its part."""
+    name, _, part = key.partition(":run:")[2].partition(":")
+    return decode(name), part
+
+
+def staged(run: str, token: str, part: str) -> str:
+    """What becomes a key of a run when its import is complete; expires otherwise."""
+    return f"sqd:{{{shard_of(run)}}}:import:{token}:{part}"
 
 
 def meta(run: str) -> str:
@@ -182,6 +215,16 @@ def alerts(run: str) -> str:
 def control(run: str) -> str:
     """Hash: what is asked of the trainer, and whether it was told (see `scripts.HEARTBEAT`)."""
     return of_run(run, "control")
+
+
+def alert_marks(run: str) -> str:
+    """Hash: what became of an alert after it was raised, ``<id>:<mark>`` to a time."""
+    return of_run(run, "alert_marks")
+
+
+def deliveries(run: str) -> str:
+    """Hash: alert and channel to what became of that notice."""
+    return of_run(run, "deliveries")
 
 
 def watch(run: str) -> str:

@@ -6,9 +6,13 @@ import sys
 import typer
 
 from monitor.cli import (
+    alerts,
+    archive,
     demo,
     doctor,
     export,
+    import_,
+    keep,
     reference,
     replay,
     rewind,
@@ -34,8 +38,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, worker, server, sync, runs, export, rewind, replay, doctor):
+for command in (
+    up,
+    demo,
+    worker,
+    server,
+    sync,
+    runs,
+    export,
+    archive,
+    import_,
+    keep,
+    rewind,
+    replay,
+    doctor,
+):
     app.command(command.NAME, help=command.__doc__)(command.run)
+app.add_typer(alerts.app, name="alerts", help=alerts.__doc__)
 app.add_typer(reference.app, name="reference", help=reference.__doc__)
 
 

@@ -1,11 +1,12 @@
 """Runs: which there are, and how they are."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.errors import UnknownRunError
+from monitor.store.alerts import parse_alerts
 from monitor.store.blocks import KINDS
 from monitor.store.checkpoints import Pinned, parse_pinned
 from monitor.store.connection import Store, reachable, text
@@ -17,7 +18,7 @@ from trainer_hooks import keys
 
 #: A trainer beats every 3 s; one silent for this long is lost, seconds.
 LOST_AFTER_S = 20.0
-#: The hashes that make a record, in the order in which `_record` takes them.
+#: The hashes that make a record, in the order in which `record_of` takes them.
 HASHES = (
     keys.meta,
     keys.segments,
@@ -25,11 +26,12 @@ HASHES = (
     keys.metrics,
     keys.problems,
     keys.alerts,
+    keys.alert_marks,
     keys.watch,
     keys.control,
 )
 
-__all__ = ["RunRecord", "delete_run", "read_run", "read_runs", "run_ids", "status_of"]
+__all__ = ["RunRecord", "delete_run", "read_run", "read_runs", "record_of", "run_ids", "status_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class RunRecord:
         latest: newest point of each metric.
         drops: what was lost, by reason, over all segments, worker's skips included.
         problems: what could not be computed, with count and reason.
-        alerts: in the order of detection.
+        alerts: with their marks, in the order of detection.
         pushed_rows, done_rows: newest push and how many rows are stored, per kind.
         pushed_steps, done_steps, done_times: likewise steps and times.
         provenance: embedder, reference, modes and ceiling of its newest D, or None.
@@ -98,7 +100,7 @@ def read_runs(store: Store, runs: Iterable[str]) -> list[RunRecord]:
     size = len(HASHES)
     groups = [hashes[first : first + size] for first in range(0, len(hashes), size)]
     return [
-        _record(run, group, now_s) for run, group in zip(names, groups, strict=True) if group[1]
+        record_of(run, group, now_s) for run, group in zip(names, groups, strict=True) if group[1]
     ]
 
 
@@ -121,14 +123,15 @@ def status_of(meta: Mapping[str, str], now_s: float) -> str:
     return "lost" if now_s - float(meta.get("heartbeat", 0)) > LOST_AFTER_S else "running"
 
 
-def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
-    meta, segments, rows, metrics, problems, alerts, watch, control = group
+def record_of(run: str, group: Sequence[Mapping[str, str]], now_s: float) -> RunRecord:
+    """A run's record from its hashes, in the order of HASHES."""
+    meta, segments, rows, metrics, problems, alerts, marks, watch, control = group
     heartbeat_age_s = now_s - float(meta.get("heartbeat", 0))
     newest = meta.get("segment", "")
     pushed, done = _by_kind(meta), _by_segment(rows, newest)
     status = status_of(meta, now_s)
     processes = parse_segments(segments, rows)
-    raised = sorted((json.loads(value) for value in alerts.values()), key=_when)
+    raised = parse_alerts(alerts, marks)
     return RunRecord(
         id=run,
         status=status,
@@ -155,10 +158,6 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
     )
 
 
-def _when(alert: dict[str, Any]) -> tuple[float, str]:
-    return float(alert.get("time") or 0), str(alert.get("id"))
-
-
 def _networks(meta: Mapping[str, str]) -> dict[str, Any]:
     """As rank 0 told; where they are spread over ranks, what members told is added."""
     found: dict[str, Any] = json.loads(meta.get("networks", "{}"))
@@ -171,7 +170,7 @@ def _networks(meta: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _drops(meta: dict[str, str], rows: dict[str, str]) -> dict[str, int]:
+def _drops(meta: Mapping[str, str], rows: Mapping[str, str]) -> dict[str, int]:
     total: dict[str, int] = {}
     for name, value in meta.items():
         if name.startswith("drops:"):
@@ -183,14 +182,14 @@ def _drops(meta: dict[str, str], rows: dict[str, str]) -> dict[str, int]:
     return total
 
 
-def _by_kind(meta: dict[str, str]) -> dict[str, dict[str, int]]:
+def _by_kind(meta: Mapping[str, str]) -> dict[str, dict[str, int]]:
     return {
         what: {kind: int(meta[f"{what}:{kind}"]) for kind in KINDS if f"{what}:{kind}" in meta}
         for what in ("pushed", "pushed_step")
     }
 
 
-def _by_segment(rows: dict[str, str], segment: str) -> dict[str, dict[str, float]]:
+def _by_segment(rows: Mapping[str, str], segment: str) -> dict[str, dict[str, float]]:
     fields = {"rows": "{kind}", "step": "step:{kind}", "time": "time:{kind}"}
     return {
         what: {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import UnknownMetricError
-from monitor.store.blocks import KINDS
+from monitor.store.blocks import KINDS, Kind
 from monitor.store.connection import Store, reachable, text
 from monitor.store.rows import RowTable, read_rows
 from monitor.store.segments import Segment, segments_of
@@ -85,6 +85,16 @@ def metric_names(store: Store, run: str) -> list[str]:
     with reachable(store.redis_url):
         stored: Any = store.data.hkeys(keys.metrics(run))
     return [text(name) for name in stored]
+
+
+def kinds_of(store: Store, run: str, metrics: Sequence[str]) -> dict[str, Kind]:
+    """The kind of push of each of these metrics; those without a point are left out."""
+    if not metrics:
+        return {}
+    with reachable(store.redis_url):
+        stored: Any = store.data.hmget(keys.metrics(run), list(metrics))
+    found = zip(metrics, stored, strict=True)
+    return {name: parse_latest(text(point))["kind"] for name, point in found if point is not None}
 
 
 def parse_latest(stored: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import {expectationOf, expectationTraces, median} from "../../dashboard/band.js"
 import {placed} from "../../dashboard/evidence.js";
 import {batchesOf, momentsOf, spacingOf, stretchesOf} from "../../dashboard/moments.js";
 import {panelsOf} from "../../dashboard/panels.js";
-import {methodOf} from "../../dashboard/surroundings.js";
+import {methodOf, panelsAround} from "../../dashboard/surroundings.js";
 import {noteOf} from "../../dashboard/triptych.js";
 import {compareModes, describeModes} from "../../dashboard/vanished.js";
 import {columns} from "./fakes.js";
@@ -85,6 +85,15 @@ test("the band is drawn in the panel's unit over the whole view", () => {
     [1, 1, 3, 3]
   );
   assert.deepEqual([level.yaxis, Math.round(level.y[0])], ["y2", 2]);
+});
+
+test("S, Q and D stand around it, and what else the alert speaks of", () => {
+  const metrics = ["D", "D.cwj", "Q", "S.G", "S.G@epoch", "loss.D", "loss.G", "lr"];
+  const keys = (named) => panelsAround({metrics: named}, metrics, {}).map(({key}) => key);
+  assert.deepEqual(keys(["D", "Q"]), ["S", "Q", "D"]);
+  assert.deepEqual(keys(["loss.D"]), ["S", "Q", "D", "loss"]);
+  assert.deepEqual(keys(["D.cwj"]), ["S", "Q", "D", "D.cwj"]);
+  assert.equal(panelsAround({metrics: []}, metrics, {})[1].range, null, "Q on its own stretch");
 });
 
 test("the page says whose the band is", () => {

@@ -98,9 +98,10 @@ test("every kind of event arrives", () => {
   const {take} = streamOf();
   sources[0].accept();
   take();
-  for (const type of ["points", "alert", "status", "stop"]) sources[0].send(type, {run: "a"});
+  for (const type of ["points", "alert", "status", "stop", "thinned"])
+    sources[0].send(type, {run: "a"});
   assert.deepEqual(
     take().map(([type]) => type),
-    ["points", "alert", "status", "stop"]
+    ["points", "alert", "status", "stop", "thinned"]
   );
 });
