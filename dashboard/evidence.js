@@ -37,7 +37,7 @@ export class Evidence {
       {
         class: "evidence",
         "aria-label": "Evidence of a turning point",
-        onclose: () => this.onOpen(null),
+        onclose: () => (this.root.remove(), this.onOpen(null)),
         onclick: (event) => event.target === this.root && this.root.close(),
         onkeydown: (event) => this.press(event)
       },
@@ -81,7 +81,7 @@ export class Evidence {
     if (id === null) return this.close();
     if (!this.feed.complete) return;
     const alert = placed(this.feed.alerts).find((each) => each.id === id) ?? null;
-    if (!this.root.open) this.root.showModal();
+    if (!this.root.open) this.open();
     this.content.hidden = alert === null;
     if (alert === null) return this.miss();
     this.describe(alert);
@@ -92,6 +92,12 @@ export class Evidence {
     this.around.show(alert, unit, batches);
     this.vanished.show(this.moments);
     this.drawPictures();
+  }
+
+  // In the document only while it is open.
+  open() {
+    document.body.append(this.root);
+    this.root.showModal();
   }
 
   close() {

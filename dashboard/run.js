@@ -94,13 +94,7 @@ export class RunPage {
     const right = h("div", {class: "right"}, this.samples.root, this.modes.root);
     this.content = h("div", {class: "content"}, left, right, this.details.root);
     this.root = h("main", {class: "run-page"});
-    this.root.append(
-      this.trust.root,
-      this.head.root,
-      this.notice,
-      this.content,
-      this.evidence.root
-    );
+    this.root.append(this.trust.root, this.head.root, this.notice, this.content);
   }
 
   start() {

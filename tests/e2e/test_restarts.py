@@ -85,7 +85,7 @@ def test_page_shows_lost_then_running_and_marks_the_resume(
         lines(page, [200, 280])
         marks = page.locator(".mark")
         expect(marks).to_have_text(["resumed", "went back", "trainer lost"])
-        box = page.locator(".left .figure").bounding_box()
+        box = page.locator(".figure").bounding_box()
         first = marks.first.bounding_box()
         assert box is not None
         assert first is not None
