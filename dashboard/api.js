@@ -16,6 +16,10 @@ export const pagePath = (run) => `/runs/${encodeURIComponent(run)}`;
 
 export const gridPath = (run, step) => runPath(run, `/samples/${step}`);
 
+// Where the token is asked for; from there the browser comes back to where it was.
+export const loginPath = ({pathname, search}) =>
+  `/login?next=${encodeURIComponent(pathname + search)}`;
+
 // The run that an address of the page names; null is the list.
 export function runOfPath(pathname) {
   const match = /^\/runs\/([^/]+)\/?$/.exec(pathname);
@@ -43,19 +47,6 @@ export async function getJson(path, {fetch = globalThis.fetch, signal} = {}) {
   } catch {
     throw new ApiError(0, `The answer to ${path} was cut off.`);
   }
-}
-
-export async function login(token, {fetch = globalThis.fetch} = {}) {
-  const response = await ask(
-    "/api/login",
-    {
-      method: "POST",
-      headers: {"Content-Type": "application/json"},
-      body: JSON.stringify({token})
-    },
-    fetch
-  );
-  if (!response.ok) throw new ApiError(response.status, await detailOf(response));
 }
 
 async function ask(path, {signal, ...options}, fetch) {

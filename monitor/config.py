@@ -64,7 +64,12 @@ class Settings(BaseSettings):
         description="Memory of the GPU that torch may hold, and as much again onnxruntime: the "
         "training needs the rest.",
     )
-    token: SecretStr | None = Field(None, description="Needed to listen beyond loopback.")
+    token: SecretStr | None = Field(
+        None, description="Who has it may do everything; needed to listen beyond loopback."
+    )
+    read_token: SecretStr | None = Field(
+        None, description="Who has it may only read; needs a --token beside it."
+    )
     verbose: bool = Field(False, description="Log more.")
 
     @classmethod

@@ -35,6 +35,6 @@ def store(embedded: EmbeddedRedis) -> Store:
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test meets the user's own settings or running product."""
-    for name in ("REDIS_URL", "BLOB_URL", "RUN", "MODE", "TOKEN", "HOST", "PORT"):
+    for name in ("REDIS_URL", "BLOB_URL", "RUN", "MODE", "TOKEN", "READ_TOKEN", "HOST", "PORT"):
         monkeypatch.delenv(f"SQD_{name}", raising=False)
     monkeypatch.setenv("SQD_HOME", str(tmp_path / "sqd-home"))

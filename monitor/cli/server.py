@@ -32,13 +32,16 @@ def listen(settings: Settings) -> socket.socket:
     """A listening socket; connections wait until there is a server.
 
     Raises:
-        MonitorError: the port is taken, or others could reach it and there is no token.
+        MonitorError: the port is taken, others could reach it and there is no token, or there is
+            none but a read token.
     """
     if not settings.is_loopback and settings.token is None:
         raise MonitorError(
             f"host {settings.host} can be reached from other machines: give --token (SQD_TOKEN), "
             "or listen on 127.0.0.1"
         )
+    if settings.read_token is not None and settings.token is None:
+        raise MonitorError("--read-token (SQD_READ_TOKEN) needs --token, or everybody could write")
     listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -75,9 +78,13 @@ def serve(
     from monitor.server.shield import LOOPBACK_HOSTS
     from monitor.watch.loop import Watch
 
-    token = settings.token.get_secret_value() if settings.token else None
-    hosts = LOOPBACK_HOSTS if settings.is_loopback else None
-    server = Server(create_app(store, token=token, allowed_hosts=hosts), log_config=None)
+    app = create_app(
+        store,
+        token=settings.token.get_secret_value() if settings.token else None,
+        read_token=settings.read_token.get_secret_value() if settings.read_token else None,
+        allowed_hosts=LOOPBACK_HOSTS if settings.is_loopback else None,
+    )
+    server = Server(app, log_config=None, server_header=False)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     watch = Watch(store)
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)

@@ -9,11 +9,14 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
+from monitor.errors import SettingsError
 from monitor.server import events, health, page, prometheus, runs, samples, series, stopping
-from monitor.server.auth import AUTH_ERRORS, Gate, login_router
+from monitor.server.auth import AUTH_ERRORS, Gate
 from monitor.server.errors import add_error_handlers
 from monitor.server.hub import Hub
+from monitor.server.login import login_router
 from monitor.server.shield import LOOPBACK_HOSTS, Shield
+from monitor.server.throttle import Throttle
 from monitor.store.connection import Store
 
 #: Answers shorter than this fit into one packet anyway, bytes.
@@ -32,22 +35,26 @@ def create_app(
     store: Store,
     *,
     token: str | None = None,
+    read_token: str | None = None,
+    throttle: Throttle | None = None,
     allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS,
 ) -> FastAPI:
     """The application. Serve it with `monitor.server.serve.Server`, which stops promptly.
 
     Args:
         store: where the runs are; may be out of reach for a while (calls answer 503).
-        token: needed for all data; None lets everybody in who reaches the port, so bind to
-            loopback only.
+        token: who has it may do everything; None lets everybody in who reaches the port, so bind
+            to loopback only.
+        read_token: who has it may only read.
+        throttle: how wrong tokens are slowed.
         allowed_hosts: names in the Host header, without port, that are answered; None for all,
             when bound to more than loopback.
     Raises:
-        SettingsError: the token is empty.
+        SettingsError: a token is empty, or there is a read token without a write token.
         MonitorError: the dashboard's files are missing.
     """
     page.assets_dir()
-    gate = None if token is None else Gate(token)
+    gate = _gate(token, read_token, throttle)
     app = FastAPI(
         title="sqd-monitor",
         version=_version(),
@@ -64,6 +71,14 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     app.add_middleware(Shield, allowed_hosts=allowed_hosts)
     return app
+
+
+def _gate(token: str | None, read_token: str | None, throttle: Throttle | None) -> Gate | None:
+    if token is not None:
+        return Gate(token, read_token, throttle=throttle)
+    if read_token is not None:
+        raise SettingsError("--read-token needs --token (SQD_TOKEN), or everybody could write")
+    return None
 
 
 def _add_routes(app: FastAPI, gate: Gate | None) -> None:
