@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,12 @@ class Product:
     Args:
         home: its data directory.
         arguments: the command and its options.
+        environment: more variables.
     """
 
-    def __init__(self, home: Path, *arguments: str) -> None:
+    def __init__(
+        self, home: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.home = home
         self._mark = uuid.uuid4().hex
         self._known: set[int] = set()
@@ -43,7 +46,7 @@ class Product:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 cwd=home.parent,
-                env={**clean, MARK: self._mark},
+                env={**clean, **(environment or {}), MARK: self._mark},
             )
 
     @property
