@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from monitor.errors import SettingsError
 from monitor.server import events, health, page, prometheus, runs, samples, series, stopping
 from monitor.server.auth import AUTH_ERRORS, Gate
+from monitor.server.caching import Tagging
 from monitor.server.errors import add_error_handlers
 from monitor.server.hub import Hub
 from monitor.server.login import login_router
@@ -68,6 +69,7 @@ def create_app(
     app.state.store, app.state.hub = store, Hub(store)
     _add_routes(app, gate)
     add_error_handlers(app)
+    app.add_middleware(Tagging)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     app.add_middleware(Shield, allowed_hosts=allowed_hosts)
     return app

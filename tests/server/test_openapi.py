@@ -59,6 +59,9 @@ def test_every_call_is_described(description: dict[str, Any]) -> None:
         assert operation["description"], path
         for parameter in operation.get("parameters", []):
             assert parameter["description"], (path, parameter["name"])
+            told = {**parameter, **parameter["schema"]}
+            hidden = parameter["in"] == "cookie"
+            assert hidden or told.get("examples"), (path, parameter["name"])
         for status, answer in operation["responses"].items():
             bodiless = status in ("204", "303", "304")
             assert bodiless or all(c["schema"] for c in answer["content"].values()), path
