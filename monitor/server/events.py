@@ -40,10 +40,20 @@ LastEventIdQuery = Annotated[
         examples=["1795300000000-0"],
     ),
 ]
+#: One event of a stream; the first has an id alone.
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "resume after it with Last-Event-ID"},
+        "event": {"enum": ["points", "alert", "status", "stop", "reset"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer", "description": "milliseconds"},
+    },
+}
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "`points`, `alert`, `status` and `reset` events (docs/api.md)",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "`points`, `alert`, `status`, `stop` and `reset` events (docs/api.md)",
+        "content": {"text/event-stream": {"schema": EVENT}},
     }
 }
 

@@ -21,11 +21,12 @@ MOST_FIELDS = 8
 SEE_OTHER = 303
 #: For /openapi.json: a body in either form.
 _BODY = {"content": {kind: {"schema": Login.model_json_schema()} for kind in (JSON, FORM)}}
+_PAGE: dict[str, Any] = {"content": {"text/html": {"schema": {"type": "string"}}}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     303: {"description": "after a form: on to the page that was asked for"},
-    403: {"model": ErrorDetail, "description": "a wrong token"},
+    403: {"model": ErrorDetail, "description": "a wrong token; to a form the page again", **_PAGE},
     422: {"model": ErrorDetail, "description": "no token in the body"},
-    429: AUTH_ERRORS[429],
+    429: {**AUTH_ERRORS[429], **_PAGE},
 }
 
 
