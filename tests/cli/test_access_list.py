@@ -1,15 +1,16 @@
 """Server, worker and hooks, each with no more than the documented user of Redis."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 
+from monitor.client import Client
 from tests.cli.product import Product
 from tests.store.guarded import GuardedRedis
 
@@ -80,24 +81,25 @@ def test_each_needs_no_more_than_its_line(
             said, complaint = trainer.communicate(timeout=60)
             assert (trainer.returncode, said) == (0, "{}\n"), complaint
 
-        def ask(path: str, method: str = "GET") -> bytes:
-            headers = {"Authorization": f"Bearer {TOKEN}"}
-            with urlopen(Request(server.url + path, headers=headers, method=method)) as answer:
-                body: bytes = answer.read()
-                return body
+        client = Client(server.url, TOKEN)
 
         def latest(run: str) -> set[str]:
-            return set(json.loads(ask(f"/api/runs/{run}"))["latest"])
+            return set(client.run(run)["latest"])
 
         server.until(lambda: {"S.G", "loss", "Q", "D"} <= latest("demo"), "no points")
         server.until(lambda: "S.G" in latest("spread"), "no points of the spread network")
-        assert json.loads(ask("/api/runs/demo/series?metric=S.G"))["S.G"]["step"]
-        ask("/metrics")
-        ask("/api/runs/demo/stop", "POST")
-        ask("/api/runs/demo/stop", "DELETE")
+        assert client.series("demo", "S.G")["S.G"]["step"]
+        assert [event.name for event in islice(client.events("demo"), 1)] == ["status"]
+        assert client.samples("demo")
+        client.alerts("demo")
+        client.stop("demo")
+        client.withdraw_stop("demo")
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        with urlopen(Request(f"{server.url}/metrics", headers=headers)) as metrics:
+            assert b"sqd_runs" in metrics.read()
         for run in ("demo", "spread"):
-            ask(f"/api/runs/{run}", "DELETE")
-        assert json.loads(ask("/api/runs")) == []
+            client.delete(run)
+        assert list(client.runs()) == []
         assert [line for each in servers for line in each.refusals()] == []
         # Whoever may read the logs or the list of processes learns nothing.
         told = "\n".join([*server.output, *worker.output])
