@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 TAG_DIGITS = 32
 #: JSON may be kept, and is asked for again each time; only the one who was let in keeps it.
 JSON_CACHE = "private, no-cache"
+#: Longer answers are not tagged, bytes: hashing holds up all others, 4 MiB for about 10 ms.
+MOST_TAGGED_BYTES = 4 * 2**20
 
 
 def tagged(request: Request, body: bytes, media_type: str, cache_control: str) -> Response:
@@ -46,7 +48,7 @@ class Tagging:
                 return
             if held:
                 start = held.pop()
-                if message["type"] == "http.response.body" and not message.get("more_body"):
+                if _is_whole(message):
                     message = _settle(Headers(scope=scope), start, message)
                 await send(start)
             await send(message)
@@ -67,6 +69,14 @@ def _settle(asked: Headers, start: Message, message: Message) -> Message:
     del headers["Content-Length"]
     del headers["Content-Type"]
     return {**message, "body": b""}
+
+
+def _is_whole(message: Message) -> bool:
+    return (
+        message["type"] == "http.response.body"
+        and not message.get("more_body")
+        and len(message.get("body", b"")) <= MOST_TAGGED_BYTES
+    )
 
 
 def _is_plain_json(start: Message) -> bool:

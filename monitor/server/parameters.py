@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from monitor.store.connection import Store
+from trainer_hooks import keys
 
 #: Largest step: browsers count exactly up to here.
 MAX_STEP = 2**53 - 1
@@ -18,5 +19,12 @@ async def store_of(request: Request) -> Store:
 
 
 StoreOfApp = Annotated[Store, Depends(store_of)]
-RunId = Annotated[str, Path(description="id of the run, percent-encoded", examples=["demo"])]
+RunId = Annotated[
+    str,
+    Path(
+        max_length=keys.MAX_RUN_NAME,
+        description="id of the run, percent-encoded",
+        examples=["demo"],
+    ),
+]
 Step = Annotated[int, Path(description="training step", ge=0, le=MAX_STEP, examples=[600])]

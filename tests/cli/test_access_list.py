@@ -70,9 +70,9 @@ def test_each_needs_no_more_than_its_line(
     servers: tuple[GuardedRedis, GuardedRedis], tmp_path: Path
 ) -> None:
     as_server = {**places(servers, "sqd-server", "PASSWORD-1"), "SQD_TOKEN": TOKEN}
-    server = Product(tmp_path / "s", "server", "--port", "0", environment=as_server)
+    server = Product(tmp_path / "s", "server", "--port", "0", "--verbose", environment=as_server)
     as_worker = places(servers, "sqd-worker", "PASSWORD-2")
-    worker = Product(tmp_path / "w", "worker", environment=as_worker)
+    worker = Product(tmp_path / "w", "worker", "--verbose", environment=as_worker)
     try:
         as_trainer = places(servers, "sqd-trainer", "PASSWORD-3")
         scripts = [(TRAINER,), (RANK, "0"), (RANK, "1")]

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from monitor.server import caching
 from tests.server.laboratory import Laboratory
 
 PATHS = [
@@ -41,6 +42,18 @@ def test_errors_and_changes_are_never_kept(client: httpx.Client) -> None:
     for answer in answers:
         assert "etag" not in answer.headers
         assert answer.headers["cache-control"] == "no-store"
+
+
+def test_large_answers_are_not_tagged(
+    client: httpx.Client, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laboratory.weights(laboratory.start("demo"), {"S.G": [0.1] * 400})
+    path = "/api/runs/demo/series"
+    whole = client.get(path)
+    monkeypatch.setattr(caching, "MOST_TAGGED_BYTES", len(whole.content) - 1)
+    large = client.get(path, headers={"If-None-Match": whole.headers["etag"]})
+    assert (large.status_code, large.json()) == (200, whole.json())
+    assert "etag" not in large.headers
 
 
 def test_curves_are_small_on_the_line(client: httpx.Client, laboratory: Laboratory) -> None:
