@@ -14,6 +14,9 @@ export const runPath = (run, rest = "") => `/api/runs/${encodeURIComponent(run)}
 
 export const pagePath = (run) => `/runs/${encodeURIComponent(run)}`;
 
+export const alertPath = (alert, rest) =>
+  runPath(alert.run, `/alerts/${encodeURIComponent(alert.id)}/${rest}`);
+
 export const gridPath = (run, step) => runPath(run, `/samples/${step}`);
 
 // Where the token is asked for; from there the browser comes back to where it was.
@@ -47,6 +50,20 @@ export async function getJson(path, {fetch = globalThis.fetch, signal} = {}) {
   } catch {
     throw new ApiError(0, `The answer to ${path} was cut off.`);
   }
+}
+
+export async function postJson(path, body, {fetch = globalThis.fetch} = {}) {
+  const response = await ask(
+    path,
+    {
+      method: "POST",
+      headers: {"Content-Type": "application/json"},
+      body: JSON.stringify(body)
+    },
+    fetch
+  );
+  if (!response.ok) throw new ApiError(response.status, await detailOf(response));
+  return response.status === 204 ? null : await response.json();
 }
 
 async function ask(path, {signal, ...options}, fetch) {

@@ -62,7 +62,10 @@ export class RunPage {
       onPick: (step) => moves.pin(step),
       onShow: () => this.showModes()
     });
-    this.alerts = new Alerts({onSelect: onAlert});
+    this.alerts = new Alerts({
+      onSelect: onAlert,
+      onChange: (alert) => this.feed.receive("alert", alert)
+    });
     this.details = new Details({
       onToggle: () => address.set({open: toggled(address.state.open, "config")})
     });

@@ -8,17 +8,20 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, InstanceOf, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
-from monitor.errors import SettingsError
+from monitor.alerts.rule import Rule, parse_rules
+from monitor.errors import RuleError, SettingsError
+from monitor.types import Severity
 
 #: Looked for in the working directory, then in the home.
 CONFIG_FILE = "sqd.toml"
@@ -27,6 +30,11 @@ DEFAULT_HOME = Path("~/.sqd")
 #: Evaluators beyond faces, and how each is asked for (monitor/evaluators/spec.py reads them).
 EVALUATOR_KINDS = ("onnx", "python", "points")
 OTHER_EVALUATORS = r"(onnx|points):[^#]+(#.*)?|python:[\w.]+:[\w.]+"
+#: One of them makes features and no scores.
+EMBEDDER_KINDS = (*EVALUATOR_KINDS, "inception")
+OTHER_EMBEDDERS = rf"inception:[^#]+|{OTHER_EVALUATORS}"
+#: Settings that only the server has a use for.
+SERVER_ONLY = frozenset({"rules", "notify", "notify_from", "public_url"})
 
 
 class Settings(BaseSettings):
@@ -49,7 +57,8 @@ class Settings(BaseSettings):
     embedder: str = Field(
         "",
         description="What makes the features of D: for faces faces100, an ArcFace ONNX file or an "
-        "insightface pack; else onnx:PATH, python:module:object or points:FILE.json.",
+        "insightface pack; else onnx:PATH, python:module:object, points:FILE.json or "
+        "inception:WEIGHTS.pth.",
     )
     reference: str = Field("", description="faces100, a file or a set in HOME/references.")
     max_batch_bytes: int = Field(
@@ -69,6 +78,18 @@ class Settings(BaseSettings):
     )
     read_token: SecretStr | None = Field(
         None, description="Who has it may only read; needs a --token beside it."
+    )
+    public_url: str = Field(
+        "", description="Where people reach the page, for links in notices; default its own."
+    )
+    notify: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Addresses of apprise that are told of alerts; as a variable with spaces."
+    )
+    notify_from: Severity = Field(
+        "warning", description="Least severity people are told of: info, warning or critical."
+    )
+    rules: Annotated[tuple[InstanceOf[Rule], ...], NoDecode] = Field(
+        (), description="Rules of alerts, such as D < 2 for 3 batches; as a variable one a line."
     )
     verbose: bool = Field(False, description="Log more.")
 
@@ -103,10 +124,34 @@ class Settings(BaseSettings):
     @classmethod
     def _check_embedder(cls, embedder: str) -> str:
         kind, colon, _ = embedder.partition(":")
-        if colon and kind in EVALUATOR_KINDS and not re.fullmatch(OTHER_EVALUATORS, embedder):
-            raise ValueError("expected onnx:PATH, python:module:object or points:FILE.json")
+        if colon and kind in EMBEDDER_KINDS and not re.fullmatch(OTHER_EMBEDDERS, embedder):
+            raise ValueError(
+                "expected onnx:PATH, python:module:object, points:FILE.json or "
+                "inception:WEIGHTS.pth"
+            )
         # The default of --quality: whatever network for faces the reference was made with.
         return "" if embedder == "faces" else embedder
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https?://[^\s?#]+", url):
+            raise ValueError("expected an address such as https://monitor.example.org")
+        return url.rstrip("/")
+
+    @field_validator("notify", mode="before")
+    @classmethod
+    def _split_notify(cls, given: Any) -> Any:
+        return given.split() if isinstance(given, str) else given
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _parse_rules(cls, given: Any) -> tuple[Rule, ...]:
+        told = given.splitlines() if isinstance(given, str) else given
+        try:
+            return parse_rules(told)
+        except RuleError as error:
+            raise ValueError(str(error)) from error
 
     @property
     def is_loopback(self) -> bool:
@@ -137,13 +182,16 @@ class Settings(BaseSettings):
             ) from error
 
     def environment(self) -> dict[str, str]:
-        """These settings as variables, for children; arguments could be read by everybody."""
+        """These settings as variables, for children; arguments could be read by everybody.
+
+        Rules and channels are the server's: a worker need not know their secrets.
+        """
         return {
             PREFIX + name.upper(): value.get_secret_value()
             if isinstance(value, SecretStr)
             else str(value)
             for name, value in self
-            if value is not None
+            if value is not None and name not in SERVER_ONLY
         }
 
 

@@ -21,6 +21,14 @@ class UnknownRunError(StoreError):
     """No run has this id."""
 
 
+class UnknownAlertError(StoreError):
+    """The run has no such alert."""
+
+
+class UnknownRuleError(StoreError):
+    """No rule has this id."""
+
+
 class UnknownMetricError(StoreError):
     """The run has no such metric."""
 
@@ -43,6 +51,14 @@ class EmbedderError(MonitorError):
 
 class EvaluatorError(MonitorError):
     """An evaluator cannot be loaded, raised, or gave something that is no score or feature."""
+
+
+class RuleError(MonitorError):
+    """A rule cannot be understood; says what is wrong and what is expected."""
+
+
+class ChannelError(MonitorError):
+    """A channel's address is not one, or a notice was not taken; never names the address."""
 
 
 class ReplayError(MonitorError):

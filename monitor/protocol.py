@@ -64,6 +64,13 @@ class Embedder(Evaluator, Protocol):
     def aligns(self) -> bool:
         """Whether it aligns samples, so that `Features.unaligned` means something."""
 
+    @property
+    def head(self) -> NDArray[np.float32] | None:
+        """(k, d) weights of the classes that its features feed, None if they feed none.
+
+        Lengths of such features mean something; reference sets keep them unless told otherwise.
+        """
+
     def features(self, samples: Samples) -> Features:
         """Features of n samples.
 

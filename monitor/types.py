@@ -8,6 +8,8 @@ Status = Literal["ok", "insufficient", "nonfinite", "failed"]
 STATUSES: tuple[Status, ...] = ("ok", "insufficient", "nonfinite", "failed")
 
 Severity = Literal["info", "warning", "critical"]
+#: The least grave first.
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,18 @@ class Alert:
     Attributes:
         id: derived from run, kind and onset, so raising it again changes nothing.
         run: id of the run.
-        kind: as in `TurningPoint`, or ``trainer_lost``, ``worker_behind``, ``restart``.
+        kind: as in `TurningPoint`, or ``trainer_lost``, ``worker_behind``, ``rule``; open to more.
         step: onset; None where no step applies.
         detected_step: None likewise.
         metrics: names involved.
         severity: ``info``, ``warning`` or ``critical``.
         message: one plain sentence.
         time: Unix seconds (UTC) of the training at detection.
+        rule: name of the user's rule that raised it; None for all others.
+        follows: id of the alert that has told of the same event already and no less gravely; None
+            if this one is news.
+        acknowledged, muted_until, resolved: Unix seconds; None if it was not. They come after the
+            alert was raised, and are stored beside it.
     """
 
     id: str
@@ -89,6 +96,11 @@ class Alert:
     severity: Severity
     message: str
     time: float
+    rule: str | None = None
+    follows: str | None = None
+    acknowledged: float | None = None
+    muted_until: float | None = None
+    resolved: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form, as REST and server-sent events carry it."""

@@ -8,11 +8,18 @@ from hypothesis import settings
 
 from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
+from tests.alerts.mailboxes import MailServer, Silence, Webhook, opened
 from trainer_hooks import keys
 
 # Time decides no test; the same examples every time.
 settings.register_profile("sqd", deadline=None, derandomize=True)
 settings.load_profile("sqd")
+
+#: Variables of the user's that would change what a test sees, without their prefix.
+OWN_VARIABLES = (
+    "REDIS_URL", "BLOB_URL", "RUN", "MODE", "TOKEN", "HOST", "PORT",
+    "NOTIFY", "RULES", "PUBLIC_URL",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +42,38 @@ def store(embedded: EmbeddedRedis) -> Store:
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test meets the user's own settings or running product."""
-    for name in ("REDIS_URL", "BLOB_URL", "RUN", "MODE", "TOKEN", "READ_TOKEN", "HOST", "PORT"):
+    for name in (
+        "REDIS_URL",
+        "BLOB_URL",
+        "RUN",
+        "MODE",
+        "TOKEN",
+        "READ_TOKEN",
+        "HOST",
+        "PORT",
+        "NOTIFY",
+        "RULES",
+    ):
         monkeypatch.delenv(f"SQD_{name}", raising=False)
     monkeypatch.setenv("SQD_HOME", str(tmp_path / "sqd-home"))
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """A webhook that takes what comes."""
+    with opened(Webhook()) as box:
+        yield box
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    """A mail server that takes what comes."""
+    with opened(MailServer()) as box:
+        yield box
+
+
+@pytest.fixture
+def silence() -> Iterator[Silence]:
+    """A server that never answers."""
+    with opened(Silence()) as box:
+        yield box

@@ -72,7 +72,7 @@ def start(
         samples_every: steps between batches, ``"epoch"`` or ``"auto"`` (default: at most 1% of the
             training's time and one batch ahead of the worker).
         metrics: what the worker computes of samples: ``Q``, ``D`` (both by default) and companions
-            of D (``prdc``, ``kid``, ``frechet``, ``vendi``; docs/metrics.md).
+            of D (``prdc``, ``kid``, ``frechet``, ``vendi``, ``is``; docs/metrics.md).
         resume: continue a run of this name; its newer rows hide older ones from their step on.
         mode: ``background``, ``offline`` (everything goes to disk, `sqd sync` sends it later) or
             ``disabled`` (every call does nothing).

@@ -37,6 +37,8 @@ INSTANCE = "sqd:instance"
 #: URL of the volatile Redis that holds the frames; absent: the same Redis. Who starts the product
 #: says it here once, so that hooks, workers and servers cannot disagree.
 BLOB_URL = "sqd:blob_url"
+#: Hash: id of a rule that was made over REST to the rule.
+RULES = "sqd:rules"
 #: The consumer group that all workers share.
 GROUP = "workers"
 
@@ -113,6 +115,11 @@ def watch_fence(shard: int) -> str:
     return f"sqd:{{{shard}}}:watch:fence"
 
 
+def notices(shard: int) -> str:
+    """Sorted set: alerts whose notices are not all sent, scored by when they are due."""
+    return f"sqd:{{{shard}}}:notices"
+
+
 def waiting_points(shard: int) -> str:
     """Sorted set: points of networks spread over ranks whose parts are not all there, scored by
     when they are waited for no longer (Redis clock, seconds)."""
@@ -184,6 +191,16 @@ def control(run: str) -> str:
     return of_run(run, "control")
 
 
+def alert_marks(run: str) -> str:
+    """Hash: what became of an alert after it was raised, ``<id>:<mark>`` to a time."""
+    return of_run(run, "alert_marks")
+
+
+def deliveries(run: str) -> str:
+    """Hash: alert and channel to what became of that notice."""
+    return of_run(run, "deliveries")
+
+
 def watch(run: str) -> str:
     """Hash: detector state and how far each column was read."""
     return of_run(run, "watch")
@@ -197,6 +214,11 @@ def grids(run: str) -> str:
 def modes(run: str) -> str:
     """Hash: batch to its mode histogram."""
     return of_run(run, "modes")
+
+
+def edits(run: str) -> str:
+    """Hash: how often each chunk of rows was written, see `monitor.store.edits`."""
+    return of_run(run, "edits")
 
 
 def parts(run: str, segment: str, batch: int) -> str:

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from monitor.cli import (
+    alerts,
     demo,
     doctor,
     export,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for command in (up, demo, worker, server, sync, runs, export, rewind, replay, doctor):
     app.command(command.NAME, help=command.__doc__)(command.run)
+app.add_typer(alerts.app, name="alerts", help=alerts.__doc__)
 app.add_typer(reference.app, name="reference", help=reference.__doc__)
 
 

@@ -36,8 +36,13 @@ def build(
         int | None, typer.Option(help="No labels: find this many modes by k-means.", min=2)
     ] = None,
     normalise: Annotated[
-        bool, typer.Option(help="Scale features to length 1 first, as ArcFace wants it.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--normalise/--no-normalise",
+            help="Scale features to length 1 first, as ArcFace wants it (default, except for "
+            "inception, whose lengths count).",
+        ),
+    ] = None,
 ) -> None:
     if sum((identities is not None, folders, cluster is not None)) > 1:
         raise typer.BadParameter("give one of --identities, --by-folder and --cluster")
@@ -54,7 +59,12 @@ def build(
 
 
 def _build(
-    settings: Settings, name: str, gallery: Gallery, folder: Path, normalised: bool, clusters: int
+    settings: Settings,
+    name: str,
+    gallery: Gallery,
+    folder: Path,
+    normalise: bool | None,
+    clusters: int,
 ) -> "Built":
     # Spinning OpenMP threads make MTCNN's many tiny operations up to ten times slower. It must be
     # set before torch is imported.
@@ -71,6 +81,7 @@ def _build(
     faces = FaceQuality(device, settings.max_batch_bytes)
     finder = FaceFinder(faces, device, settings.max_gpu_bytes)
     embedder = load_embedder(settings.embedder or DEFAULT_EMBEDDER, finder)
+    normalised = embedder.head is None if normalise is None else normalise
     try:
         with (
             workspace(folder),

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from monitor.cli.options import SERVER, takes_settings
 from monitor.config import Settings
-from monitor.errors import MonitorError
+from monitor.errors import ChannelError, MonitorError
 from monitor.store.connection import Store, open_store
 
 if TYPE_CHECKING:
     import uvicorn
 
+    from monitor.alerts.channels import Channel
+
 NAME = "server"
-#: Longest wait for the watch to store its state when the server stops, seconds.
+#: Longest wait for the watch to store its state, and for a notice that is on its way, when the
+#: server stops, seconds.
 WATCH_STOP_S = 1
 
 
@@ -64,6 +67,16 @@ def address(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
+def page_url(settings: Settings, listener: socket.socket) -> str:
+    """Where people reach the page, as far as we know."""
+    if settings.public_url:
+        return settings.public_url
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # All addresses are none that a link could lead to.
+        return f"http://{socket.gethostname()}:{port}"
+    return address(listener)
+
+
 def serve(
     settings: Settings,
     store: Store,
@@ -76,19 +89,29 @@ def serve(
     from monitor.server.app import create_app
     from monitor.server.serve import Server
     from monitor.server.shield import LOOPBACK_HOSTS
+    from monitor.watch.delivery import Delivery
     from monitor.watch.loop import Watch
 
+    channels = open_channels(settings)
     app = create_app(
         store,
         token=settings.token.get_secret_value() if settings.token else None,
         read_token=settings.read_token.get_secret_value() if settings.read_token else None,
         allowed_hosts=LOOPBACK_HOSTS if settings.is_loopback else None,
+        rules=settings.rules,
     )
     server = Server(app, log_config=None, server_header=False)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    watch = Watch(store)
-    thread = threading.Thread(target=watch.run, name="watch", daemon=True)
-    thread.start()
+    watch = Watch(store, rules=settings.rules)
+    delivery = Delivery(
+        store, watch.leases, channels, page_url(settings, listener), settings.notify_from
+    )
+    threads = [
+        threading.Thread(target=watch.run, name="watch", daemon=True),
+        threading.Thread(target=delivery.run, name="delivery", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
     started(server)
     try:
         server.run(sockets=[listener])
@@ -96,5 +119,25 @@ def serve(
         # Ctrl-C is how a server ends: uvicorn raises the signal again when it has stopped.
         pass
     finally:
+        delivery.stop()
         watch.stop()
-        thread.join(WATCH_STOP_S)
+        for thread in threads:
+            thread.join(WATCH_STOP_S)
+
+
+def open_channels(settings: Settings) -> "list[Channel]":
+    """The channels of the settings, each once.
+
+    Raises:
+        MonitorError: names the one that is not usable by its number, never its address.
+    """
+    from monitor.alerts.channels import Channel
+
+    found: dict[str, Channel] = {}
+    for number, secret in enumerate(settings.notify, start=1):
+        try:
+            channel = Channel(secret.get_secret_value())
+        except ChannelError as error:
+            raise MonitorError(f"notify, number {number}: {error}") from error
+        found.setdefault(channel.name, channel)
+    return list(found.values())

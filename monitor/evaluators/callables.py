@@ -52,6 +52,7 @@ class CallableFeatures:
     """
 
     aligns = False
+    head = None
     provider = PROVIDER
     dimension = None
 

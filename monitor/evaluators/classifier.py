@@ -53,6 +53,7 @@ class NetworkFeatures:
     """
 
     aligns = False
+    head = None
 
     def __init__(self, network: Network, name: str) -> None:
         self.name, self.provider, self.sha256 = name, network.provider, network.sha256

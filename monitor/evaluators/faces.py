@@ -76,6 +76,7 @@ class FaceFeatures:
     """
 
     aligns = True
+    head: NDArray[np.float32] | None = None
 
     def __init__(self, finder: FaceFinder, embedder: ArcFace) -> None:
         self._finder = finder

@@ -30,8 +30,12 @@ def rgb(samples: Samples) -> NDArray[np.uint8]:
             f"samples are {samples.dtype} {samples.shape[1:]}; faces are looked for in uint8 "
             "(1 or 3, H, W)"
         )
-    channels = samples if samples.shape[1] == COLOUR else np.repeat(samples, COLOUR, axis=1)
-    return np.ascontiguousarray(channels.transpose(0, 2, 3, 1))
+    return np.ascontiguousarray(coloured(samples).transpose(0, 2, 3, 1))
+
+
+def coloured(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, 1 or 3, H, W) to (n, 3, H, W); grey is repeated."""
+    return images if images.shape[1] == COLOUR else np.repeat(images, COLOUR, axis=1)
 
 
 def with_channels(images: NDArray[np.float32], count: int) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from monitor.errors import EvaluatorError
 from monitor.evaluators.callables import CallableFeatures, CallableScores
 from monitor.evaluators.classifier import ClassifierScores, NetworkFeatures
 from monitor.evaluators.faces import FaceFeatures, FaceFinder, FaceScores
+from monitor.evaluators.inception import InceptionFeatures
 from monitor.evaluators.network import Network
 from monitor.evaluators.points import Mixture, PointFeatures, PointScores
 from monitor.evaluators.spec import Spec, parse
@@ -39,6 +40,8 @@ def load_quality(text: str, finder: FaceFinder) -> QualityEvaluator:
         return CallableScores(spec.target, text)
     if spec.kind == "points":
         return PointScores(_mixture(spec), _portable(spec))
+    if spec.kind:
+        raise EvaluatorError(f"{text} makes features and no scores: it is an --embedder")
     return FaceScores(finder)
 
 
@@ -46,8 +49,9 @@ def load_embedder(text: str, finder: FaceFinder) -> Embedder:
     """What `text` asks for to make the features of D.
 
     Args:
-        text: ``onnx:PATH``, ``python:module:object``, ``points:FILE.json``, or what
-            `monitor.diversity.embedder.load_embedder` takes for faces.
+        text: ``onnx:PATH``, ``python:module:object``, ``points:FILE.json``,
+            ``inception:WEIGHTS.pth``, or what `monitor.diversity.embedder.load_embedder` takes for
+            faces.
         finder: finds faces; its device is where networks run.
 
     Raises:
@@ -64,6 +68,8 @@ def load_embedder(text: str, finder: FaceFinder) -> Embedder:
         return CallableFeatures(spec.target, text)
     if spec.kind == "points":
         return PointFeatures(_mixture(spec), _portable(spec))
+    if spec.kind == "inception":
+        return InceptionFeatures(_path(spec), _portable(spec), finder.device)
     arcface = load_arcface(text, finder.device, max_gpu_bytes=finder.max_gpu_bytes)
     return FaceFeatures(finder, arcface)
 
@@ -99,13 +105,16 @@ def _modes(
 
 
 def _network(spec: Spec, finder: FaceFinder) -> Network:
-    path = Path(spec.target).expanduser()
     scale = spec.numbers("mean", 0), spec.numbers("std", 1)
-    return Network(path, finder.device, *scale, max_gpu_bytes=finder.max_gpu_bytes)
+    return Network(_path(spec), finder.device, *scale, max_gpu_bytes=finder.max_gpu_bytes)
 
 
 def _mixture(spec: Spec) -> Mixture:
-    return Mixture(Path(spec.target).expanduser())
+    return Mixture(_path(spec))
+
+
+def _path(spec: Spec) -> Path:
+    return Path(spec.target).expanduser()
 
 
 def _portable(spec: Spec) -> str:

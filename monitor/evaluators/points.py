@@ -124,6 +124,7 @@ class PointFeatures:
     """
 
     aligns = False
+    head = None
     provider = "cpu"
 
     def __init__(self, mixture: Mixture, name: str) -> None:

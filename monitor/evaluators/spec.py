@@ -11,7 +11,7 @@ class Spec:
 
     Attributes:
         text: as it was asked for.
-        kind: ``onnx``, ``python``, ``points``; "" for anything to do with faces.
+        kind: ``onnx``, ``python``, ``points``, ``inception``; "" for anything to do with faces.
         target: file or ``module:object``.
         options: what follows each ``#``, by key; "" where there is no ``=``.
     """
@@ -59,7 +59,7 @@ class Spec:
 
 
 #: What comes before the first colon of a request that is not about faces.
-KINDS = ("onnx", "python", "points")
+KINDS = ("onnx", "python", "points", "inception")
 
 
 def parse(text: str) -> Spec:

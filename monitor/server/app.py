@@ -2,17 +2,30 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
+from monitor.alerts.rule import Rule
 from monitor.errors import SettingsError
-from monitor.server import events, health, page, prometheus, runs, samples, series, stopping
+from monitor.server import (
+    alerts,
+    events,
+    health,
+    page,
+    prometheus,
+    runs,
+    samples,
+    series,
+    stopping,
+    user_rules,
+)
 from monitor.server.auth import AUTH_ERRORS, Gate
 from monitor.server.caching import Tagging
+from monitor.server.curves import Curves
 from monitor.server.errors import add_error_handlers
 from monitor.server.hub import Hub
 from monitor.server.login import login_router
@@ -39,6 +52,7 @@ def create_app(
     read_token: str | None = None,
     throttle: Throttle | None = None,
     allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS,
+    rules: Sequence[Rule] = (),
 ) -> FastAPI:
     """The application. Serve it with `monitor.server.serve.Server`, which stops promptly.
 
@@ -50,6 +64,7 @@ def create_app(
         throttle: how wrong tokens are slowed.
         allowed_hosts: names in the Host header, without port, that are answered; None for all,
             when bound to more than loopback.
+        rules: of the settings; they are shown, and cannot be removed over REST.
     Raises:
         SettingsError: a token is empty, or there is a read token without a write token.
         MonitorError: the dashboard's files are missing.
@@ -66,7 +81,8 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.store, app.state.hub = store, Hub(store)
+    app.state.store, app.state.hub, app.state.curves = store, Hub(store), Curves(store)
+    app.state.rules = {rule.id: rule for rule in rules}
     _add_routes(app, gate)
     add_error_handlers(app)
     app.add_middleware(Tagging)
@@ -88,7 +104,7 @@ def _add_routes(app: FastAPI, gate: Gate | None) -> None:
     app.include_router(health.router)
     app.include_router(page.router)
     needs = [] if gate is None else [Depends(gate)]
-    for guarded in (runs, series, samples, events, prometheus, stopping):
+    for guarded in (runs, alerts, user_rules, series, samples, events, prometheus, stopping):
         app.include_router(
             guarded.router, dependencies=needs, responses={} if gate is None else AUTH_ERRORS
         )

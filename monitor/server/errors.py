@@ -8,7 +8,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from monitor.errors import StoreError, UnknownMetricError, UnknownRunError
+from monitor.errors import (
+    StoreError,
+    UnknownAlertError,
+    UnknownMetricError,
+    UnknownRuleError,
+    UnknownRunError,
+)
 from monitor.server.schemas import ErrorDetail
 
 #: When to ask again while the store is away, seconds.
@@ -31,8 +37,8 @@ QUERY_ERRORS: dict[int | str, dict[str, Any]] = {code: RUN_ERRORS[code] for code
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answer every error of `app` as JSON."""
-    app.add_exception_handler(UnknownRunError, _not_found)
-    app.add_exception_handler(UnknownMetricError, _not_found)
+    for unknown in (UnknownRunError, UnknownMetricError, UnknownAlertError, UnknownRuleError):
+        app.add_exception_handler(unknown, _not_found)
     app.add_exception_handler(StoreError, _away)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from monitor.server.curves import Curves
 from monitor.store.connection import Store
 from trainer_hooks import keys
 
@@ -18,6 +19,14 @@ async def store_of(request: Request) -> Store:
     return store
 
 
+async def curves_of(request: Request) -> Curves:
+    """What answers queries of series, with what it keeps from one to the next."""
+    curves = request.app.state.curves
+    assert isinstance(curves, Curves)
+    return curves
+
+
+CurvesOfApp = Annotated[Curves, Depends(curves_of)]
 StoreOfApp = Annotated[Store, Depends(store_of)]
 RunId = Annotated[
     str,

@@ -1,6 +1,4 @@
-"""Runs: the list, one of them, its alerts, its removal."""
-
-from typing import Any
+"""Runs: the list, one of them, its removal."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -15,7 +13,7 @@ from monitor.server.listing import (
     tell_pages,
 )
 from monitor.server.parameters import RunId, StoreOfApp
-from monitor.server.schemas import Alert, RunDetail, RunSummary
+from monitor.server.schemas import RunDetail, RunSummary
 from monitor.server.summaries import describe, summarize
 from monitor.store.lag import read_lag
 from monitor.store.runs import delete_run, read_run
@@ -47,12 +45,6 @@ def read_run_detail(store: StoreOfApp, run: RunId) -> RunDetail:
     record = read_run(store, run)
     now_s = store.now_s()
     return describe(record, read_lag(store, record, now_s), alive_workers(store), now_s)
-
-
-@router.get("/{run}/alerts", responses=RUN_ERRORS, response_model=list[Alert])
-def list_alerts(store: StoreOfApp, run: RunId) -> list[dict[str, Any]]:
-    """Turning points and other alerts, oldest first."""
-    return read_run(store, run).alerts
 
 
 @router.delete("/{run}", responses=RUN_ERRORS, status_code=204)

@@ -44,20 +44,6 @@ class Verdict(BaseModel):
     text: str = Field(examples=["Healthy: Q 0.91, D 3.1 of 4.6; S.G 0.0031 rad."])
 
 
-class Alert(BaseModel):
-    """A turning point or another event of a run."""
-
-    id: str
-    run: str = Field(examples=["demo"])
-    kind: str = Field(examples=["mode_collapse"])
-    step: int | None = Field(description="where the change began", examples=[10600])
-    detected_step: int | None = Field(description="where it was noticed", examples=[10800])
-    metrics: list[str] = Field(description="first the one that moved first", examples=[["D"]])
-    severity: Severity
-    message: str = Field(examples=["D fell from 3.2 to 1.3."])
-    time: float = Field(description="Unix seconds at detection", examples=[1795300071.3])
-
-
 class LastAlert(BaseModel):
     """The newest alert, in short."""
 
@@ -79,7 +65,9 @@ class RunSummary(BaseModel):
     tags: list[str] = Field(examples=[["demo"]])
     latest: dict[str, LatestPoint] = Field(description="whole-network metrics and scalars")
     verdict: Verdict
-    open_alerts: int = Field(description="warnings and worse that still hold", examples=[1])
+    open_alerts: int = Field(
+        description="warnings and worse, neither over nor acknowledged", examples=[1]
+    )
     last_alert: LastAlert | None
 
 

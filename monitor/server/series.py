@@ -3,23 +3,24 @@
 import csv
 import io
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
+import numpy as np
+import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BeforeValidator
 
 from monitor.errors import UnknownMetricError
-from monitor.server.downsample import downsample
 from monitor.server.errors import RUN_ERRORS
-from monitor.server.parameters import MAX_STEP, RunId, StoreOfApp
+from monitor.server.parameters import MAX_STEP, CurvesOfApp, RunId, StoreOfApp
 from monitor.server.schemas import SeriesColumns
 from monitor.store.blocks import is_tensor_metric
 from monitor.store.connection import Store
 from monitor.store.series import Series, metrics_of, read_series, segments_of
+from monitor.types import STATUSES
 
 #: Points of a curve when the client does not say: two for each pixel of a wide panel.
 POINTS = 2000
@@ -81,6 +82,7 @@ Format = Annotated[
 )
 def read_run_series(
     store: StoreOfApp,
+    curves: CurvesOfApp,
     run: RunId,
     metric: Metrics = [],  # noqa: B006 - FastAPI hands out copies
     first: First = None,
@@ -89,33 +91,53 @@ def read_run_series(
     format: Format = "json",
 ) -> Response:
     """Points with from ≤ step ≤ to, keyed by metric; downsampling keeps the shape."""
-    metrics = _checked(store, run, metric)
+    kinds = _checked(store, run, metric)
+
+    def read(names: Sequence[str]) -> dict[str, Series]:
+        if points == 0:
+            return read_series(store, run, names, first, last)
+        return curves.read(run, {name: kinds[name] for name in names}, first, last, points)
+
     if format == "csv":
-        parts = (
-            part
-            for name in metrics
-            for part in _csv(name, read_series(store, run, [name], first, last)[name], points)
-        )
+        parts = (part for name in kinds for part in _csv(name, read([name])[name]))
         header = ",".join(("metric", *COLUMNS)) + "\r\n"
         return _download(_led_by(header, parts), f"{run}.csv")
-    found = read_series(store, run, metrics, first, last)
-    columns = {name: downsample(series, points).as_json() for name, series in found.items()}
-    body = json.dumps(columns, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    return Response(body, media_type="application/json")
+    return Response(_json(read(list(kinds))), media_type="application/json")
 
 
-def _checked(store: Store, run: str, metrics: Sequence[str]) -> list[str]:
-    """The metrics to read, each once; before the first byte of an answer is sent."""
+def _checked(store: Store, run: str, metrics: Sequence[str]) -> dict[str, str]:
+    """The metrics to read, each once, and which pushes they come from.
+
+    It is looked up before the first byte of an answer is sent.
+    """
     segments_of(store, run)
     known = metrics_of(store, run)
     for metric in metrics:
         if metric not in known:
             raise UnknownMetricError(f"run {run!r} has no metric {metric!r}")
-    return list(dict.fromkeys(metrics)) or sorted(m for m in known if not is_tensor_metric(m))
+    names = metrics or sorted(name for name in known if not is_tensor_metric(name))
+    return {name: known[name]["kind"] for name in names}
 
 
-def _csv(metric: str, series: Series, points: int) -> Iterator[str]:
-    columns = downsample(series, points).as_json()
+def _json(found: dict[str, Series]) -> bytes:
+    """Columns keyed by metric; NaN becomes null."""
+    columns = {
+        name: {
+            "step": np.ascontiguousarray(series.step),
+            "epoch": np.ascontiguousarray(series.epoch),
+            "time": np.ascontiguousarray(series.time),
+            "value": np.ascontiguousarray(series.value),
+            "stderr": np.ascontiguousarray(series.stderr),
+            "n": series.n.astype(np.int64),
+            "status": [STATUSES[code] for code in series.status.tolist()],
+        }
+        for name, series in found.items()
+    }
+    return orjson.dumps(columns, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _csv(metric: str, series: Series) -> Iterator[str]:
+    columns = series.as_json()
     rows = zip(*(columns[name] for name in COLUMNS), strict=True)
     while batch := list(itertools.islice(rows, CSV_ROWS)):
         text = io.StringIO()

@@ -4,7 +4,7 @@ from typing import Any
 
 from monitor.server.schemas import Level, Verdict
 from monitor.store.runs import RunRecord
-from monitor.turning.verdict import DETECTED, verdict
+from monitor.turning.verdict import verdict
 from monitor.types import Alert
 
 #: Units of an age with their seconds; an age is told in the largest that it fills twice.
@@ -28,10 +28,17 @@ def judge(record: RunRecord, now_s: float) -> Verdict:
 
 
 def open_alerts(record: RunRecord) -> list[dict[str, Any]]:
-    """Warnings and worse that still hold, in the order of detection."""
+    """Warnings and worse that are not over, in the order of detection; the watch says when."""
     return [
-        alert for alert in record.alerts if alert["severity"] != "info" and _holds(record, alert)
+        alert
+        for alert in record.alerts
+        if alert["severity"] != "info" and alert["resolved"] is None
     ]
+
+
+def unseen_alerts(record: RunRecord) -> list[dict[str, Any]]:
+    """Open alerts that nobody has acknowledged."""
+    return [alert for alert in open_alerts(record) if alert["acknowledged"] is None]
 
 
 def age_text(seconds: float) -> str:
@@ -57,25 +64,6 @@ def _summary(record: RunRecord) -> dict[str, Any] | None:
     """What the detector thinks; None before the watch has looked for the first time."""
     summary = (record.watch or {}).get("summary")
     return summary if summary and summary["metrics"] else None
-
-
-def _holds(record: RunRecord, alert: dict[str, Any]) -> bool:
-    if alert["kind"] == "trainer_lost":
-        return record.status == "lost"
-    summary = _summary(record)
-    if alert["kind"] not in DETECTED or summary is None:
-        return True
-    return any(_is_turned(summary["metrics"].get(name), alert) for name in alert["metrics"])
-
-
-def _is_turned(metric: dict[str, Any] | None, alert: dict[str, Any]) -> bool:
-    """Whether the metric is still where the alert says; a later turn has an alert of its own."""
-    if metric is None:
-        return True
-    turned = metric["turned"]
-    return bool(metric["nonfinite"]) or (
-        turned is not None and alert["detected_step"] >= turned["step"]
-    )
 
 
 def _as_alerts(alerts: list[dict[str, Any]]) -> list[Alert]:

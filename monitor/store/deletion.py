@@ -26,6 +26,7 @@ def delete_run(store: Store, run: str) -> None:
         store.data.zrem(keys.RUNS, run)
         _unlink(store.data, keys.run_pattern(run), keep=keys.meta(run))
         _forget_dead_letters(store, run)
+        _forget_notices(store, run)
     with reachable(store.blob_url):
         _unlink(store.blobs, keys.blob_pattern(run))
         store.blobs.unlink(keys.outstanding(run), keys.outstanding_bytes(run))
@@ -54,3 +55,11 @@ def _forget_dead_letters(store: Store, run: str) -> None:
     for letter, fields in letters:
         if text(fields.get(b"run", b"")) == run:
             store.data.xdel(stream, letter)
+
+
+def _forget_notices(store: Store, run: str) -> None:
+    queue = keys.notices(keys.shard_of(run))
+    waiting: Any = store.data.zrange(queue, 0, -1)
+    for member in waiting:
+        if text(member).partition("|")[2] == run:
+            store.data.zrem(queue, member)

@@ -9,6 +9,7 @@ from typing import Any
 from monitor.store import columns
 from monitor.store.blocks import Block, is_tensor_metric
 from monitor.store.claims import MOST_DEAD_LETTERS
+from monitor.store.edits import ALL_CHUNKS, edited
 from monitor.store.events import MOST_EVENTS, light_points, points_event
 from trainer_hooks import keys
 
@@ -71,6 +72,7 @@ def result_keys(run: str, segment: str, batch: int = NO_BATCH) -> list[str]:
         keys.parts(run, segment, batch),
         keys.grids(run),
         keys.modes(run),
+        keys.edits(run),
     ]
 
 
@@ -108,6 +110,8 @@ def payload_of(
             "last_step": last_step,
             "last_time": float(block.rows.time[newest]),
             "offsets": [write.offset for write in writes],
+            "chunks": edited(block),
+            "all_chunks": ALL_CHUNKS,
             "counts": dict(counts),
             "metrics": _latest(block, ordinal),
             "problems": _problems(block),

@@ -1,9 +1,9 @@
 """Pulses: the little that must be known of every run every few seconds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from monitor.store.blocks import KINDS
+from monitor.store.blocks import KINDS, Kind
 from monitor.store.connection import Store, reachable
 from monitor.store.runs import run_ids, status_of
 from monitor.store.segments import plain
@@ -20,6 +20,8 @@ class Pulse:
         heartbeat_s: the trainer's last sign of life, Unix seconds by the Redis clock.
         last_step: of its newest push; None before the first.
         rows: stored over all segments and kinds.
+        segment: its newest trainer process.
+        pushed, done: rows of that process, by kind: pushed, and stored.
     """
 
     run: str
@@ -27,6 +29,9 @@ class Pulse:
     heartbeat_s: float
     last_step: int | None
     rows: int
+    segment: str = ""
+    pushed: Mapping[Kind, int] = field(default_factory=dict)
+    done: Mapping[Kind, int] = field(default_factory=dict)
 
 
 def read_pulses(store: Store) -> list[Pulse]:
@@ -49,10 +54,15 @@ def read_pulses(store: Store) -> list[Pulse]:
 def _pulse(run: str, meta: Mapping[str, str], rows: Mapping[str, str], now_s: float) -> Pulse:
     steps = [int(meta[name]) for kind in KINDS if (name := f"pushed_step:{kind}") in meta]
     counts = [int(count) for name, count in rows.items() if name.partition(":")[2] in KINDS]
+    segment = meta.get("segment", "")
     return Pulse(
         run=run,
         status=status_of(meta, now_s),
         heartbeat_s=float(meta.get("heartbeat", 0)),
         last_step=max(steps, default=None),
         rows=sum(counts),
+        segment=segment,
+        # `pushed` is the number of the newest row, counted from 0.
+        pushed={k: int(meta[f"pushed:{k}"]) + 1 for k in KINDS if f"pushed:{k}" in meta},
+        done={k: int(float(rows.get(f"{segment}:{k}", 0))) for k in KINDS},
     )

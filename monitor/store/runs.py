@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.errors import UnknownRunError
+from monitor.store.alerts import parse_alerts
 from monitor.store.blocks import KINDS
 from monitor.store.checkpoints import Pinned, parse_pinned
 from monitor.store.connection import Store, reachable, text
@@ -25,6 +26,7 @@ HASHES = (
     keys.metrics,
     keys.problems,
     keys.alerts,
+    keys.alert_marks,
     keys.watch,
     keys.control,
 )
@@ -44,7 +46,7 @@ class RunRecord:
         latest: newest point of each metric.
         drops: what was lost, by reason, over all segments, worker's skips included.
         problems: what could not be computed, with count and reason.
-        alerts: in the order of detection.
+        alerts: with their marks, in the order of detection.
         pushed_rows, done_rows: newest push and how many rows are stored, per kind.
         pushed_steps, done_steps, done_times: likewise steps and times.
         provenance: embedder, reference, modes and ceiling of its newest D, or None.
@@ -122,13 +124,13 @@ def status_of(meta: Mapping[str, str], now_s: float) -> str:
 
 
 def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
-    meta, segments, rows, metrics, problems, alerts, watch, control = group
+    meta, segments, rows, metrics, problems, alerts, marks, watch, control = group
     heartbeat_age_s = now_s - float(meta.get("heartbeat", 0))
     newest = meta.get("segment", "")
     pushed, done = _by_kind(meta), _by_segment(rows, newest)
     status = status_of(meta, now_s)
     processes = parse_segments(segments, rows)
-    raised = sorted((json.loads(value) for value in alerts.values()), key=_when)
+    raised = parse_alerts(alerts, marks)
     return RunRecord(
         id=run,
         status=status,
@@ -153,10 +155,6 @@ def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
         stop=parse_stop(control, newest),
         pinned=parse_pinned(meta, processes, raised, ended=status != "running"),
     )
-
-
-def _when(alert: dict[str, Any]) -> tuple[float, str]:
-    return float(alert.get("time") or 0), str(alert.get("id"))
 
 
 def _networks(meta: Mapping[str, str]) -> dict[str, Any]:

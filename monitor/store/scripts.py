@@ -84,8 +84,10 @@ local function keep(key, data)
   for i = 2, #fields / 2, 2 do redis.call('HDEL', key, fields[i]) end
 end
 for i, offset in ipairs(job.offsets) do
-  redis.call('SETRANGE', KEYS[12 + i], offset, ARGV[6 + i])
+  redis.call('SETRANGE', KEYS[13 + i], offset, ARGV[6 + i])
 end
+for _, chunk in ipairs(job.chunks) do redis.call('HINCRBY', KEYS[13], chunk, 1) end
+redis.call('HINCRBY', KEYS[13], job.all_chunks, 1)
 if job.first_step < (number('first_step') or math.huge) then put('first_step', job.first_step) end
 if job.rows >= (number(job.kind) or 0) then
   put(job.kind, job.rows)
@@ -130,14 +132,14 @@ end
 
 #: Store a job's block, append its events, keep its parts of points, mark it as done.
 #: KEYS 3 segments, 4 rows, 5 metrics, 6 problems, 7 events, 8 shard events, 9 dead letters,
-#:   10 parts to delete, 11 grids, 12 modes, 13… columns, then as _KEEP_PARTS says
+#:   10 parts to delete, 11 grids, 12 modes, 13 edits, 14… columns, then as _KEEP_PARTS says
 #: ARGV 4 JSON, 5 image grid, 6 mode histogram, 7… column bytes
 #: Returns 'done', 'unclaimed' or 'deleted' (the run).
 FINISH = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}
 if not claimed() then return 'unclaimed' end
 if is_done() then return 'done' end
 {_STORE}
-keep_parts(job.parts, 12 + #job.offsets, job.wait_s, job.unplaced_s)
+keep_parts(job.parts, 13 + #job.offsets, job.wait_s, job.unplaced_s)
 mark_done()
 return 'done'
 """
@@ -172,7 +174,7 @@ for _, point in ipairs(points) do
   if not redis.call('ZSCORE', KEYS[1], point.point) then return 'settled' end
 end
 {_STORE}
-local at = 12 + #job.offsets
+local at = 13 + #job.offsets
 for i, point in ipairs(points) do
   redis.call('ZREM', KEYS[1], point.point)
   redis.call('ZREM', KEYS[2], point.point)

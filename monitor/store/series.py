@@ -9,14 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import UnknownMetricError
-from monitor.store.blocks import KINDS
+from monitor.store.blocks import KINDS, Kind
 from monitor.store.connection import Store, reachable, text
 from monitor.store.rows import RowTable, read_rows
 from monitor.store.segments import Segment, segments_of
 from monitor.types import STATUSES
 from trainer_hooks import keys
 
-__all__ = ["Segment", "Series", "metric_names", "metrics_of", "read_series", "segments_of"]
+__all__ = [
+    "Segment",
+    "Series",
+    "joined",
+    "metric_names",
+    "metrics_of",
+    "newest_of_each_step",
+    "read_series",
+    "segments_of",
+    "within",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +48,8 @@ class Series:
     n: NDArray[np.float64]
     status: NDArray[np.uint8]
 
-    def take(self, chosen: NDArray[Any]) -> "Series":
-        """The points chosen by index or mask."""
+    def take(self, chosen: NDArray[Any] | slice) -> "Series":
+        """The points chosen by index, mask or slice."""
         return Series(
             self.step[chosen],
             self.epoch[chosen],
@@ -77,6 +87,16 @@ def metric_names(store: Store, run: str) -> list[str]:
     return [text(name) for name in stored]
 
 
+def kinds_of(store: Store, run: str, metrics: Sequence[str]) -> dict[str, Kind]:
+    """The kind of push of each of these metrics; those without a point are left out."""
+    if not metrics:
+        return {}
+    with reachable(store.redis_url):
+        stored: Any = store.data.hmget(keys.metrics(run), list(metrics))
+    found = zip(metrics, stored, strict=True)
+    return {name: parse_latest(text(point))["kind"] for name, point in found if point is not None}
+
+
 def parse_latest(stored: str) -> dict[str, Any]:
     """A metric's latest point, as it lies behind its order."""
     point: dict[str, Any] = json.loads(stored.partition("|")[2])
@@ -109,7 +129,7 @@ def read_series(
         if segment.first_step is not None:
             hidden_from = min(hidden_from, segment.first_step)
     return {
-        metric: _within(_newest_of_each_step(_joined(found[::-1])), first, last)
+        metric: within(newest_of_each_step(joined(found[::-1])), first, last)
         for metric, found in parts.items()
     }
 
@@ -123,7 +143,7 @@ def _visible(table: RowTable, metric: str, hidden_from: float) -> Series:
     return series.take(about.known & (table.step < hidden_from))
 
 
-def _newest_of_each_step(series: Series) -> Series:
+def newest_of_each_step(series: Series) -> Series:
     """A row is hidden by every later one with the same or a lower step: resumes overwrite."""
     later = np.minimum.accumulate(series.step[::-1])[::-1]
     keep = np.ones(series.step.size, np.bool_)
@@ -131,16 +151,17 @@ def _newest_of_each_step(series: Series) -> Series:
     return series if keep.all() else series.take(keep)
 
 
-def _within(series: Series, first: int | None, last: int | None) -> Series:
+def within(series: Series, first: int | None, last: int | None) -> Series:
+    """The points with first ≤ step ≤ last (None: no bound)."""
     if first is None and last is None:
         return series
-    inside = np.ones(series.step.size, np.bool_)
-    inside &= True if first is None else series.step >= first
-    inside &= True if last is None else series.step <= last
-    return series.take(inside)
+    begin = 0 if first is None else int(np.searchsorted(series.step, first))
+    end = series.step.size if last is None else int(np.searchsorted(series.step, last, "right"))
+    return series.take(slice(begin, end))
 
 
-def _joined(parts: Sequence[Series]) -> Series:
+def joined(parts: Sequence[Series]) -> Series:
+    """One after the other."""
     none = np.zeros(0)
     empty = Series(none.astype(np.int64), none, none, none, none, none, none.astype(np.uint8))
     names = ("step", "epoch", "time", "value", "stderr", "n", "status")

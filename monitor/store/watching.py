@@ -1,11 +1,13 @@
 """The watch's side of the store: the lease, its state, and alerts, in one atomic step."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from monitor.store import watch_scripts
+from monitor.store.alerts import MARKS
 from monitor.store.connection import Store, reachable, text
 from monitor.store.events import MOST_EVENTS
 from monitor.types import Alert
@@ -69,8 +71,9 @@ class WatchStore:
         alerts: Sequence[Alert] = (),
         *,
         status: str = "",
+        resolved: Mapping[str, float] = MappingProxyType({}),
     ) -> Answer:
-        """Store state, status and new alerts, and tell of the latter two, in one step.
+        """Store state, status, new alerts and those that are over, and tell of them, in one step.
 
         Args:
             lease: under which all this was found.
@@ -78,9 +81,11 @@ class WatchStore:
             state: None leaves it as it is.
             alerts: those that are known already change nothing.
             status: told if it is another than before; "" leaves it as it is.
+            resolved: when each alert was over, by id; those that were over already stay so.
         """
         told = json.dumps({"run": run, "status": status})
-        pairs = [part for a in alerts for part in (a.id, json.dumps(a.as_dict()))]
+        raised = [part for alert in alerts for part in _parts(alert)]
+        over = [part for name, time in resolved.items() for part in (name, json.dumps(time))]
         stored = "" if state is None else json.dumps(state)
         with reachable(self._store.redis_url):
             answer = self._commit(
@@ -89,9 +94,18 @@ class WatchStore:
                     keys.segments(run),
                     keys.watch(run),
                     keys.alerts(run),
+                    keys.alert_marks(run),
                     keys.events(run),
                     keys.shard_events(lease.shard),
+                    keys.notices(lease.shard),
                 ],
-                args=[lease.value, run, stored, status, told, MOST_EVENTS, *pairs],
-            )
+                args=[lease.value, run, stored, status, told, MOST_EVENTS, len(alerts), *raised,
+                      *over],
+            )  # fmt: skip
         return cast(Answer, text(answer))
+
+
+def _parts(alert: Alert) -> tuple[str, str]:
+    """Id, and JSON without what comes later."""
+    own = {name: value for name, value in alert.as_dict().items() if name not in MARKS}
+    return alert.id, json.dumps(own)

@@ -6,11 +6,12 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from monitor.alerts.rule import Rule
 from monitor.errors import StoreError
 from monitor.store.connection import Store
-from monitor.store.watching import WatchStore
+from monitor.store.watching import Lease, WatchStore
 from monitor.watch.shard_watch import ShardWatch
 from trainer_hooks import keys
 
@@ -25,14 +26,27 @@ class Watch:
 
     Args:
         store: both Redis servers.
+        rules: of the settings; those made over REST come on top.
         clock: seconds that only go forward.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        rules: Sequence[Rule] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         mine = WatchStore(store, owner)
-        self._shards = [ShardWatch(store, mine, shard, clock) for shard in range(keys.SHARDS)]
+        self._shards = [
+            ShardWatch(store, mine, shard, clock, rules) for shard in range(keys.SHARDS)
+        ]
         self._stopping = threading.Event()
+
+    def leases(self) -> list[Lease]:
+        """The shards that are ours, as of the last look; for other threads."""
+        return [lease for shard in self._shards if (lease := shard.lease) is not None]
 
     def run(self) -> None:
         """Watch until `stop`; an outage of Redis is waited out."""

@@ -1,18 +1,22 @@
-"""One run under watch: feeds its rows, in order, to the detector."""
+"""One run under watch: feeds its rows, in order, to the detector and to the user's rules."""
 
 import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from monitor.alerts.raising import turning_alert
+from monitor.alerts.grouping import Grouping
+from monitor.alerts.raising import alert_id, turning_alert
 from monitor.errors import StoreError
 from monitor.store.blocks import KINDS, Kind, is_tensor_metric
 from monitor.store.connection import Store
 from monitor.store.segments import segments_of
-from monitor.store.series import metric_names
+from monitor.store.series import kinds_of, metric_names
 from monitor.turning import TurningPointDetector
 from monitor.types import Alert
 from monitor.watch.reading import KindReader, Moment
+from monitor.watch.recovery import is_over
 from monitor.watch.rewinds import Rewinds
+from monitor.watch.run_rules import RunRules
 
 #: Layout of the stored state; a state of another layout starts anew.
 STATE_VERSION = 2
@@ -21,15 +25,27 @@ log = logging.getLogger(__name__)
 
 
 class RunWatch:
-    """Detector and place of one run.
+    """Detector, rules and place of one run.
 
     Args:
         run: its id.
         state: what `state` returned earlier, or None to start from its first row.
+        held: alerts of the detector that are stored and not over, see `is_over`.
     """
 
-    def __init__(self, run: str, state: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        run: str,
+        state: dict[str, Any] | None = None,
+        held: Iterable[dict[str, Any]] = (),
+    ) -> None:
         self.run = run
+        self.rules = RunRules(run)
+        self._grouping = Grouping()
+        self._held = {alert["id"]: alert for alert in held}
+        self._over: dict[str, float] = {}
+        self._kinds: dict[str, Kind] = {}
+        self._ordinal = 0
         self._detector = TurningPointDetector()
         self._readers = [KindReader(kind) for kind in KINDS]
         self._rewinds = {kind: Rewinds() for kind in KINDS}
@@ -42,6 +58,8 @@ class RunWatch:
             return
         self._readers = [KindReader(kind, state["places"][kind]) for kind in KINDS]
         self._rewinds = {kind: Rewinds(state.get("rewinds", {}).get(kind)) for kind in KINDS}
+        self.rules = RunRules(run, state.get("rules"))
+        self._grouping = Grouping(state.get("grouping"))
 
     @property
     def waiting(self) -> bool:
@@ -64,12 +82,15 @@ class RunWatch:
             "version": STATE_VERSION,
             "places": self.places,
             "rewinds": {kind: rewinds.state() for kind, rewinds in self._rewinds.items()},
+            "rules": self.rules.state(),
+            "grouping": self._grouping.state(),
             "detector": self._detector.state(),
             "summary": self._detector.summary(),
         }
 
     def advance(self, store: Store, now_s: float) -> list[Alert]:
-        """Feed what is there and in order, a page at most; what was found.
+        """Feed what is there and in order, a page at most; what was found. What is over since then
+        is told by `take_over`.
 
         Args:
             store: both Redis servers.
@@ -79,14 +100,52 @@ class RunWatch:
         """
         segments = segments_of(store, self.run)
         watched = [name for name in metric_names(store, self.run) if _is_watched(name)]
+        wanted = {name: _kind_of(name) for name in watched} | self._kinds_of_rules(store)
         for reader in self._readers:
-            its_own = [name for name in watched if _kind_of(name) == reader.kind]
+            its_own = [name for name, kind in wanted.items() if kind == reader.kind]
             reader.load(store, self.run, segments, its_own, now_s)
         alerts: list[Alert] = []
+        time = None
         while (moment := self._next()) is not None:
-            found = self._detector.update(moment.step, moment.values, epoch=moment.epoch)
-            alerts += [turning_alert(self.run, turning, moment.time) for turning in found]
+            alerts += self._feed(moment, watched)
+            time = moment.time
+            if self._ordinal < segments[-1].ordinal:
+                # It was of another process: the one that trains now did nothing.
+                self.rules.stops.clear()
+        if time is not None:
+            self._look_at_held(alerts, time)
         return alerts
+
+    def take_over(self) -> dict[str, float]:
+        """When alerts were over, by id; those that were not taken yet."""
+        over = {**self._over, **self.rules.over}
+        self._over, self.rules.over = {}, {}
+        return over
+
+    def _feed(self, moment: Moment, watched: Sequence[str]) -> list[Alert]:
+        values = {name: moment.values[name] for name in watched if name in moment.values}
+        found = self._detector.update(moment.step, values, epoch=moment.epoch)
+        for turning in found:
+            # A detector that says itself what is over names the kind and onset of each alert.
+            for kind, step in getattr(turning, "closes", ()):
+                self._over[alert_id(self.run, kind, step)] = moment.time
+        alerts = [turning_alert(self.run, turning, moment.time) for turning in found]
+        return [self._grouping.place(each) for each in (*alerts, *self.rules.feed(moment))]
+
+    def _look_at_held(self, alerts: Sequence[Alert], time: float) -> None:
+        """Find out which alerts of the detector are over at `time`, Unix seconds."""
+        self._held |= {alert.id: alert.as_dict() for alert in alerts if alert.rule is None}
+        summary = self._detector.summary() if self._held else {}
+        for name in [name for name, alert in self._held.items() if is_over(alert, summary)]:
+            del self._held[name]
+            self._over[name] = time
+
+    def _kinds_of_rules(self, store: Store) -> dict[str, Kind]:
+        """The metrics that rules name, as far as the run has them, with their kind of push."""
+        metrics = self.rules.metrics
+        unknown = [name for name in metrics if name not in self._kinds]
+        self._kinds |= kinds_of(store, self.run, unknown)
+        return {name: self._kinds[name] for name in metrics if name in self._kinds}
 
     def _next(self) -> Moment | None:
         """The earliest row of all kinds: after an outage of hours the detector sees what it would
@@ -99,7 +158,8 @@ class RunWatch:
             return None
         reader = min(ready, key=lambda reader: reader.next_time or 0.0)
         moment = reader.take()
-        self._rewinds[reader.kind].see(reader.place[0], moment.step, moment.time)
+        self._ordinal = reader.place[0]
+        self._rewinds[reader.kind].see(self._ordinal, moment.step, moment.time)
         return moment
 
 

@@ -1,15 +1,20 @@
 """All runs of one shard under watch, while the lease on it is held."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from monitor.alerts.rule import Rule
 from monitor.errors import StoreError, UnknownRunError
+from monitor.store.alerts import read_alerts
 from monitor.store.connection import Store
+from monitor.store.control import ask_to_stop
 from monitor.store.events import PAGE, newest_id, read_after
 from monitor.store.pulses import Pulse, read_pulses
 from monitor.store.watching import Lease, WatchStore
 from monitor.types import Alert
+from monitor.watch.lateness import Lateness
+from monitor.watch.rulebook import Rulebook
 from monitor.watch.run_watch import RunWatch
 from monitor.watch.statuses import Statuses
 from trainer_hooks import keys
@@ -33,6 +38,7 @@ class _Watched:
     committed_s: float
     unsaved: bool = False
     alerts: list[Alert] = field(default_factory=list)
+    over: dict[str, float] = field(default_factory=dict)
 
 
 class ShardWatch:
@@ -43,14 +49,22 @@ class ShardWatch:
         mine: lease and state of this watch.
         shard: number of the shard.
         clock: seconds that only go forward.
+        rules: of the file with the settings; those made over REST come on top.
     """
 
     def __init__(
-        self, store: Store, mine: WatchStore, shard: int, clock: Callable[[], float]
+        self,
+        store: Store,
+        mine: WatchStore,
+        shard: int,
+        clock: Callable[[], float],
+        rules: Sequence[Rule] = (),
     ) -> None:
         self._store = store
         self._mine = mine
-        self._statuses = Statuses(mine, clock)
+        self._statuses = Statuses(store, mine, clock)
+        self._lateness = Lateness(store, mine, clock)
+        self._rulebook = Rulebook(store, rules)
         self._shard = shard
         self._clock = clock
         self._lease: Lease | None = None
@@ -59,6 +73,11 @@ class ShardWatch:
         self._pulses: dict[str, Pulse] = {}
         self._watched: dict[str, _Watched] = {}
         self._broken: set[str] = set()
+
+    @property
+    def lease(self) -> Lease | None:
+        """The right to watch this shard, as of the last look; None while another has it."""
+        return self._lease
 
     def tick(self) -> None:
         """Look once at what is new, if the lease can be had."""
@@ -117,6 +136,11 @@ class ShardWatch:
         for run in self._watched.keys() - pulses.keys():
             del self._watched[run]
         self._statuses.tell(lease, pulses.values())
+        self._lateness.tell(lease, pulses.values())
+        if self._rulebook.read():
+            for watched in self._watched.values():
+                self._rulebook.hand_to(watched.watch)
+                watched.unsaved |= bool(watched.watch.rules.over)
         self._let_go()
         return {
             run
@@ -137,6 +161,9 @@ class ShardWatch:
             watched = self._watched.get(run) or self._open(run)
             places = watched.watch.places
             watched.alerts += watched.watch.advance(self._store, self._clock())
+            watched.over |= watched.watch.take_over()
+            watched.unsaved |= watched.watch.places != places or bool(watched.over)
+            self._ask_for_stops(watched.watch)
         except UnknownRunError:
             self._watched.pop(run, None)
             return False
@@ -148,23 +175,34 @@ class ShardWatch:
             self._watched.pop(run, None)
             self._broken.add(run)
             return False
-        watched.unsaved |= watched.watch.places != places
         due = self._clock() - watched.committed_s >= COMMIT_S
-        if watched.unsaved and (watched.alerts or due):
+        if watched.unsaved and (watched.alerts or watched.over or due):
             self._commit(run, watched)
         return watched.watch.more
 
     def _open(self, run: str) -> _Watched:
-        watched = _Watched(RunWatch(run, self._mine.state(run)), self._clock())
+        held = [alert for alert in read_alerts(self._store, run) if alert["resolved"] is None]
+        watch = RunWatch(run, self._mine.state(run), held)
+        self._rulebook.hand_to(watch)
+        watched = _Watched(watch, self._clock())
         self._watched[run] = watched
         return watched
+
+    def _ask_for_stops(self, watch: RunWatch) -> None:
+        """Before the alerts are stored: a watch that dies between asks again, never too seldom."""
+        while watch.rules.stops:
+            alert = watch.rules.stops[0]
+            ask_to_stop(self._store, watch.run, f"rule {alert.rule}", alert.message)
+            watch.rules.stops.pop(0)
 
     def _commit(self, run: str, watched: _Watched) -> None:
         if self._lease is None:
             return
-        answer = self._mine.commit(self._lease, run, watched.watch.state(), watched.alerts)
+        answer = self._mine.commit(
+            self._lease, run, watched.watch.state(), watched.alerts, resolved=watched.over
+        )
         if answer == "stored":
-            watched.alerts = []
+            watched.alerts, watched.over = [], {}
             watched.committed_s = self._clock()
             watched.unsaved = False
         elif answer == "deleted":
@@ -177,5 +215,6 @@ class ShardWatch:
         self._next_sweep_s = 0.0
         self._pulses.clear()
         self._statuses.forget()
+        self._lateness.forget()
         self._watched.clear()
         self._broken.clear()

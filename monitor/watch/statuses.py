@@ -1,8 +1,10 @@
 """Statuses: told when they change; lost only once a living trainer would have been heard."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from monitor.alerts.raising import lost_alert
+from monitor.store.alerts import read_alerts
+from monitor.store.connection import Store
 from monitor.store.pulses import Pulse
 from monitor.store.watching import Lease, WatchStore
 
@@ -11,17 +13,26 @@ LONGEST_PAUSE_S = 10.0
 #: Trainers that live are heard again this long after it, seconds: their longest wait before they
 #: connect again, and a beat. Until then their silence says nothing.
 RETURN_S = 10.0
+#: Which alerts of the clock are over in each status: a trainer that is heard is not lost, and where
+#: nobody trains, no worker is late.
+ENDED_BY = {
+    "running": ("trainer_lost",),
+    "finished": ("trainer_lost", "worker_behind"),
+    "lost": ("worker_behind",),
+}
 
 
 class Statuses:
     """What listeners were told of each run of a shard.
 
     Args:
+        store: both Redis servers.
         mine: where changes and alerts are stored.
         clock: seconds that only go forward.
     """
 
-    def __init__(self, mine: WatchStore, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, mine: WatchStore, clock: Callable[[], float]) -> None:
+        self._store = store
         self._mine = mine
         self._clock = clock
         self._told: dict[str, str] = {}
@@ -54,4 +65,12 @@ class Statuses:
         alerts = []
         if pulse.status == "lost":
             alerts.append(lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s))
-        self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status)
+        over = open_of_kinds(self._store, pulse.run, ENDED_BY[pulse.status])
+        times = dict.fromkeys(over, pulse.heartbeat_s)
+        self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status, resolved=times)
+
+
+def open_of_kinds(store: Store, run: str, kinds: Collection[str]) -> list[str]:
+    """Ids of a run's alerts of some kinds that are not over."""
+    found = read_alerts(store, run)
+    return [alert["id"] for alert in found if alert["kind"] in kinds and alert["resolved"] is None]

@@ -44,14 +44,15 @@ def _sample(batch: Partial, with_: Evaluators) -> Sample:
         raise MonitorError(batch.feature_failure or "parts of the batch kept no features")
     reference = with_.reference
     features = unpack(batch.features)
+    head = with_.embedder.head if with_.embedder else None
     if reference is None:
-        return Sample(features, None, with_.diversity_failure)
+        return Sample(features, None, with_.diversity_failure, head=head)
     missing = (
         f"reference {reference.name!r} keeps no features to compare with: build it again with "
         "`sqd reference build`"
     )
     kept = None if reference.features is None else reference.features.astype(np.float64)
-    return Sample(features, kept, missing, reference.normalised)
+    return Sample(features, kept, missing, reference.normalised, head)
 
 
 def _measured(companion: Companion, sample: Sample) -> Iterator[tuple[str, Cell]]:

@@ -20,6 +20,7 @@ from tests.store.posting import Trainer
 COMMANDS = (
     "up", "demo", "worker", "server", "sync", "runs", "export", "rewind", "replay", "doctor",
 )  # fmt: skip
+ALERTS_COMMANDS = ("alerts test", "alerts list")
 REFERENCE_COMMANDS = tuple(
     f"reference {name}"
     for name in ("build", "list", "show", "delete", "export", "import", "train-embedder")
@@ -39,7 +40,9 @@ def one_line(result: Result, code: int) -> str:
     return line
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "reference", *REFERENCE_COMMANDS])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, "reference", *REFERENCE_COMMANDS, "alerts", *ALERTS_COMMANDS]
+)
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_every_command_has_help(sqd: Sqd, command: str, flag: str) -> None:
     result = sqd(*command.split(), flag)
@@ -50,7 +53,7 @@ def test_every_command_has_help(sqd: Sqd, command: str, flag: str) -> None:
 def test_help_lists_every_command(sqd: Sqd) -> None:
     result = sqd("--help")
     assert result.code == 0
-    for command in (*COMMANDS, "reference"):
+    for command in (*COMMANDS, "reference", "alerts"):
         assert f"\n│ {command} " in result.out
 
 

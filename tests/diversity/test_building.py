@@ -35,6 +35,7 @@ class MeanColour:
     name: str = "colour"
     provider: str = "cpu"
     aligns: bool = True
+    head: None = None
     seen: int = 0
 
     def features(self, samples: Samples) -> Features:

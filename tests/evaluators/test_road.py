@@ -78,7 +78,7 @@ def test_a_run_chooses_companions_by_name(store: Store, worker: Worker) -> None:
     assert latest["D.fid"]["status"] == "failed"
     problem = next(p for p in read_run(store, "demo").problems if p["metric"] == "D.fid")
     assert problem["reason"] == (
-        "no worker offers 'fid'; there are Q, D, prdc, kid, frechet, vendi"
+        "no worker offers 'fid'; there are Q, D, prdc, kid, frechet, vendi, is"
     )
 
 

@@ -54,3 +54,14 @@ def test_accelerate_on_two_ranks(mail: Mail) -> None:
     assert len(read_run(mail.store, "demo").segments) == 1
     check_arrived(mail)
     assert read_run(mail.store, "demo").drops == {}
+
+
+def test_a_diffusion_model_has_one_network_and_no_discriminator(mail: Mail) -> None:
+    script = str(EXAMPLES / "diffusion" / "ddpm.py")
+    (ended,) = in_processes(mail, [script, "--iterations", str(ITERATIONS)], [HASTE])
+    assert ended.returncode == 0, ended.stderr
+    assert list(mail.angles("demo", "model")) == list(range(1, ITERATIONS))
+    assert [step for step, _ in mail.scalars("demo")["loss"]] == [*range(ITERATIONS)]
+    samples = mail.batches("demo")[0]
+    assert samples.shape == (8, 1, 32, 32)
+    assert read_run(mail.store, "demo").drops == {}

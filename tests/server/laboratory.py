@@ -110,12 +110,21 @@ class Laboratory:
             assert time.monotonic() < give_up_s, "the push did not arrive"
             time.sleep(0.02)
 
-    def watched(self, run: str, summary: dict[str, Any], alerts: Sequence[Alert] = ()) -> None:
-        """Store what the watch would: the detector's summary, and alerts."""
+    def watched(
+        self,
+        run: str,
+        summary: dict[str, Any],
+        alerts: Sequence[Alert] = (),
+        *,
+        over: Sequence[Alert] = (),
+    ) -> None:
+        """Store what the watch would: the detector's summary, alerts, and those that are over."""
         watch = WatchStore(self.store, "laboratory")
         lease = watch.lease(keys.shard_of(run))
         assert lease is not None
-        assert watch.commit(lease, run, {"summary": summary}, alerts) == "stored"
+        resolved = {each.id: each.time + 5 for each in over}
+        state = {"summary": summary}
+        assert watch.commit(lease, run, state, alerts, resolved=resolved) == "stored"
 
     def crash(self, run: Run, silence_s: float) -> None:
         """End a run as if its process had been killed so long ago."""

@@ -85,28 +85,30 @@ def test_silence_goes_by_the_clock_of_redis_where_the_trainers_is_ahead(
     assert shown(client)["verdict"]["text"] == "No points for 4 min: trainer lost."
 
 
-def test_alert_holds_until_its_metric_is_back(client: httpx.Client, laboratory: Laboratory) -> None:
+def test_alert_is_open_until_it_is_over(client: httpx.Client, laboratory: Laboratory) -> None:
     laboratory.weights(laboratory.start("demo"), {"S.G": [0.1]})
-    onset = TURNED["metrics"]["D"]["turned"]["step"]
-    laboratory.watched(
-        "demo", TURNED, [alert("demo", "diversity", 20), alert("demo", "mode_collapse", onset)]
-    )
-    # The earlier fall of D was over when this one began.
+    early, late = alert("demo", "diversity", 20), alert("demo", "mode_collapse", 40)
+    laboratory.watched("demo", TURNED, [early, late])
+    assert shown(client)["open_alerts"] == 2
+    laboratory.watched("demo", TURNED, over=[early])
     assert shown(client)["open_alerts"] == 1
-    laboratory.watched("demo", HEALTHY)
+    laboratory.watched("demo", HEALTHY, over=[late])
     assert shown(client)["open_alerts"] == 0
     assert shown(client)["last_alert"]["kind"] == "mode_collapse"
 
 
-def test_lost_trainer_is_an_open_alert_until_it_is_back(
+def test_alert_that_somebody_has_seen_is_not_counted_but_judged(
     client: httpx.Client, laboratory: Laboratory
 ) -> None:
-    run = laboratory.start("demo")
-    laboratory.weights(run, {"S.G": [0.1]})
-    laboratory.watched("demo", HEALTHY, [alert("demo", "trainer_lost", 1, severity="critical")])
+    laboratory.weights(laboratory.start("demo"), {"S.G": [0.1]})
+    behind = alert("demo", "worker_behind", 20)
+    laboratory.watched("demo", HEALTHY, [behind])
+    assert shown(client)["verdict"]["level"] == "warning"
+    client.post(f"/api/runs/demo/alerts/{behind.id}/acknowledge").raise_for_status()
     assert shown(client)["open_alerts"] == 0
-    laboratory.crash(run, silence_s=60)
-    assert shown(client)["open_alerts"] == 1
+    assert shown(client)["verdict"]["level"] == "warning"
+    client.post(f"/api/runs/demo/alerts/{behind.id}/resolve").raise_for_status()
+    assert shown(client)["verdict"]["level"] == "healthy"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from monitor.errors import UnknownRunError
+from monitor.store.alerts import mark_alert
 from monitor.store.artifacts import grid_steps
 from monitor.store.blocks import Cell
 from monitor.store.connection import Store
+from monitor.store.deliveries import Notice, begin, settle
 from monitor.store.jobs import Artifacts, Job, JobQueue
 from monitor.store.runs import delete_run, run_ids
 from monitor.store.watching import WatchStore
@@ -57,6 +59,10 @@ def fill(store: Store, queue: JobQueue, image: Any, run: str) -> Trainer:
     assert lease is not None
     alert = Alert("1", run, "quality", 1, 2, ("Q",), "warning", "Q fell.", 3.0)
     assert watch.commit(lease, run, {"summary": {}}, [alert], status="running") == "stored"
+    mark_alert(store, run, "1", "acknowledged", 5.0)
+    notice = Notice(run, "1", "channel", "token")
+    assert begin(store, lease, notice)[0] == "go"
+    settle(store, notice, "sent")
     return trainer
 
 

@@ -82,7 +82,7 @@ def test_finished_job_leaves_its_points_and_nothing_else(store: Store, queue: Jo
     assert not store.blobs.exists(keys.blob("demo", job.blob), keys.outstanding("demo"))
     assert (pending(store), store.data.xlen(keys.jobs(0, "fast"))) == (0, 0)
     parts = {key.partition(":run:demo:")[2].partition(":")[0] for key in keys_of(store)}
-    assert parts - {""} == {"meta", "segments", "rows", "metrics", "events", "column"}
+    assert parts - {""} == {"meta", "segments", "rows", "edits", "metrics", "events", "column"}
 
 
 def test_finish_refuses_without_the_claim(store: Store, queue: JobQueue, other: JobQueue) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from monitor.alerts.grouping import Grouping
 from monitor.alerts.raising import turning_alert
 from monitor.store.blocks import Cell, Kind
 from monitor.store.jobs import JobQueue
@@ -65,12 +66,12 @@ def _batch(step: int, noise: np.random.Generator) -> dict[str, Cell]:
 
 def expected_alerts(rows: Iterable[Row], run: str = "demo") -> list[Alert]:
     """What a detector finds that is told these rows, one after the other."""
-    detector = TurningPointDetector()
+    detector, grouping = TurningPointDetector(), Grouping()
     alerts = []
     for row in rows:
         values = {name: _told(cell) for name, cell in row.cells.items() if _is_watched(name)}
         for found in detector.update(row.step, values, epoch=row.step / 10):
-            alerts.append(turning_alert(run, found, START_S + row.step))
+            alerts.append(grouping.place(turning_alert(run, found, START_S + row.step)))
     return alerts
 
 

@@ -15,7 +15,8 @@ def test_turning_point_as_an_alert() -> None:
     assert alert.as_dict() == {
         "id": alert_id("demo", "quality", 100), "run": "demo", "kind": "quality", "step": 100,
         "detected_step": 120, "metrics": ["Q"], "severity": "warning", "message": "Q fell.",
-        "time": 5.0,
+        "time": 5.0, "rule": None, "follows": None, "acknowledged": None, "muted_until": None,
+        "resolved": None,
     }  # fmt: skip
 
 

@@ -3,16 +3,19 @@
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from monitor.alerts.raising import alert_id
 from monitor.errors import UnknownRunError
 from monitor.store.connection import Store
 from monitor.store.jobs import JobQueue
-from monitor.types import Alert
+from monitor.types import Alert, TurningPoint
 from monitor.watch import reading
 from monitor.watch.run_watch import RunWatch
-from tests.store.posting import Trainer
+from tests.store.posting import START_S, Trainer
 from tests.watch.recorded import EVERY, Row, expected_alerts, store_all, store_rows, training
 
 ROWS = training()
@@ -118,3 +121,26 @@ def test_state_of_another_version_starts_anew(
 def test_unknown_run_is_named(store: Store) -> None:
     with pytest.raises(UnknownRunError, match="'demo'"):
         RunWatch("demo").advance(store, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered(TurningPoint):
+    """What a detector says that knows itself which alerts are over."""
+
+    closes: tuple[tuple[str, int], ...] = (("discriminator_saturated", 40),)
+
+
+def test_detector_may_say_what_is_over(
+    store: Store, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def update(self: Any, step: int, *_: Any, **__: Any) -> list[TurningPoint]:
+        back = Recovered(61, 61, "recovered", ("loss.D",), "info", "D has work again.")
+        return [back] if step == 61 else []
+
+    monkeypatch.setattr("monitor.watch.run_watch.TurningPointDetector.update", update)
+    store_all(queue, Trainer(store), ROWS[:100])
+    watch = RunWatch("demo")
+    (alert,) = feed(store, watch)
+    assert (alert.kind, alert.severity) == ("recovered", "info")
+    assert watch.take_over() == {alert_id("demo", "discriminator_saturated", 40): START_S + 61}
+    assert watch.take_over() == {}

@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from monitor.store.alerts import MARKS
 from monitor.store.blocks import Cell
 from monitor.store.connection import Store
 from monitor.store.events import PAGE, announce
@@ -25,8 +27,14 @@ from tests.store.posting import Trainer, entries, finish, keys_of
 from tests.watch.recorded import EVERY, STEPS, Row, expected_alerts, store_all, training
 from trainer_hooks import keys
 
+
+def as_raised(alert: dict[str, Any]) -> dict[str, Any]:
+    """What the detector said, without what became of it."""
+    return {name: value for name, value in alert.items() if name not in MARKS}
+
+
 ROWS = training()
-EXPECTED = [alert.as_dict() for alert in expected_alerts(ROWS)]
+EXPECTED = [as_raised(alert.as_dict()) for alert in expected_alerts(ROWS)]
 #: Longest wait for something in another thread, seconds.
 WAIT_S = 20.0
 
@@ -64,8 +72,8 @@ def lose_lease(store: Store) -> None:
     store.data.delete(keys.watch_lease(0))
 
 
-def alerts(store: Store, run: str = "demo") -> list[dict[str, object]]:
-    return read_run(store, run).alerts
+def alerts(store: Store, run: str = "demo") -> list[dict[str, Any]]:
+    return [as_raised(alert) for alert in read_run(store, run).alerts]
 
 
 def told(store: Store, name: str, run: str = "demo") -> list[dict[str, object]]:
@@ -75,6 +83,11 @@ def told(store: Store, name: str, run: str = "demo") -> list[dict[str, object]]:
         for event in entries(store, keys.events(run))
         if event[b"event"].decode() == name
     ]
+
+
+def told_alerts(store: Store) -> list[dict[str, Any]]:
+    """Alerts that listeners were told of as new; they hear again when one is over."""
+    return [as_raised(alert) for alert in told(store, "alert") if alert["resolved"] is None]
 
 
 def statuses(store: Store, run: str = "demo") -> list[object]:
@@ -106,12 +119,43 @@ def test_alerts_reach_the_run_and_its_listeners_once(
         store_all(queue, trainer, piece)
         watch.tick()
     assert alerts(store) == EXPECTED
-    assert told(store, "alert") == EXPECTED
+    assert told_alerts(store) == EXPECTED
     everybody = entries(store, keys.shard_events(0))
-    assert [json.loads(e[b"data"]) for e in everybody if e[b"event"] == b"alert"] == EXPECTED
+    heard = [json.loads(e[b"data"]) for e in everybody if e[b"event"] == b"alert"]
+    assert heard == told(store, "alert")
     record = read_run(store, "demo")
     assert record.watch is not None
     assert set(record.watch["summary"]["metrics"]) == {"S.G", "S.D", "Q", "D"}
+
+
+def over(store: Store) -> dict[Any, Any]:
+    """Which alerts of the run are over, by kind and step."""
+    found = read_run(store, "demo").alerts
+    return {(alert["kind"], alert["step"]): alert["resolved"] is not None for alert in found}
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_alerts_are_over_once_everything_they_name_has_come_back(
+    store: Store, queue: JobQueue, clock: Clock, dies: bool
+) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    for piece in pieces([row for row in ROWS if row.step < 1080], 5 * EVERY):
+        store_all(queue, trainer, piece)
+        swept(watch, clock)
+        if dies:
+            lose_lease(store)
+            watch = Watch(store, clock=clock)
+    # Q has fallen and not come back; S.G was finite again at once.
+    assert over(store) == {
+        ("stability", 699): True, ("turning_point", 699): False, ("nonfinite", 900): True,
+    }  # fmt: skip
+    store_all(queue, trainer, [row for row in ROWS if row.step >= 1080])
+    swept(watch, clock)
+    swept(watch, clock)
+    assert over(store) == {
+        ("stability", 699): True, ("turning_point", 699): True, ("nonfinite", 900): True,
+        ("mode_collapse", 1300): False,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -130,7 +174,7 @@ def test_watches_that_die_at_any_moment_miss_nothing_and_repeat_nothing(
             watch = Watch(store, clock=clock)
     swept(watch, clock)
     assert alerts(store) == EXPECTED
-    assert told(store, "alert") == EXPECTED
+    assert told_alerts(store) == EXPECTED
 
 
 def test_one_watches_and_the_other_stands_by(store: Store, queue: JobQueue, clock: Clock) -> None:
@@ -146,7 +190,7 @@ def test_one_watches_and_the_other_stands_by(store: Store, queue: JobQueue, cloc
     swept(second, clock)
     first.tick()
     assert alerts(store) == EXPECTED
-    assert told(store, "alert") == EXPECTED
+    assert told_alerts(store) == EXPECTED
 
 
 def test_watch_that_slept_over_its_lease_begins_from_what_is_stored(
@@ -160,7 +204,7 @@ def test_watch_that_slept_over_its_lease_begins_from_what_is_stored(
         # They take turns, and neither knows that the other has been there.
         swept(sleeper if number % 2 else heir, clock)
     assert alerts(store) == EXPECTED
-    assert told(store, "alert") == EXPECTED
+    assert told_alerts(store) == EXPECTED
 
 
 def test_watch_that_slept_does_not_set_back_what_its_heir_has_stored(
@@ -294,7 +338,10 @@ def test_lost_trainer_is_one_alert_for_each_loss(
     swept(watch, clock)
     silent(store, LOST_AFTER_S + 1)
     swept(watch, clock)
-    assert [alert["kind"] for alert in alerts(store)] == ["trainer_lost"] * 2
+    found_now = read_run(store, "demo").alerts
+    assert [alert["kind"] for alert in found_now] == ["trainer_lost"] * 2
+    # It came back between, and another watch saw that.
+    assert [alert["resolved"] is not None for alert in found_now] == [True, False]
 
 
 @pytest.mark.parametrize("away", ["Redis", "the watch"])

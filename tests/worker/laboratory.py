@@ -17,6 +17,8 @@ from monitor.worker.pipeline import Evaluators
 MODE_LEVEL = 10
 MODES = 12
 SIDE = 16
+#: Weights of three classes that a colour may belong to.
+HEAD = np.array([[0.02, 0.01], [-0.02, 0.03], [0, 0]], np.float32)
 
 
 class Painted:
@@ -47,6 +49,12 @@ class MiddleColour:
         return np.full_like(colours, np.nan) if self.failing else colours
 
 
+class Classified(FaceFeatures):
+    """Features with classes behind them."""
+
+    head = HEAD
+
+
 def evaluators(
     *,
     failure: str = "",
@@ -70,7 +78,7 @@ def evaluators(
     )
     embedder = Embedder("colour", "ab" * 32, 2, "CPU", MiddleColour(failing_embedder))
     finder = FaceFinder(detector or Painted(failure))
-    return Evaluators(FaceScores(finder), FaceFeatures(finder, embedder), reference)
+    return Evaluators(FaceScores(finder), Classified(finder, embedder), reference)
 
 
 def embedder_alone(reason: str = "no reference set") -> Evaluators:
@@ -92,6 +100,7 @@ def painted(probabilities: Any, modes: Any) -> NDArray[np.uint8]:
 
 
 __all__ = [
+    "HEAD",
     "EmbedderError",
     "Painted",
     "embedder_alone",

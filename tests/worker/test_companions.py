@@ -1,5 +1,6 @@
 """The companions of a batch, however it was cut; or why they cannot be told."""
 
+import dataclasses
 import functools
 import operator
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.diversity.companions.companion import Sample
 from monitor.diversity.companions.offered import OFFERED
+from monitor.evaluators.faces import FaceFeatures
 from monitor.store.blocks import Block, Cell, Rows
 from monitor.worker.batch import add_points
 from monitor.worker.chosen import Chosen, chosen_by
@@ -18,6 +20,7 @@ from monitor.worker.frames import SamplesFrame
 from monitor.worker.partial import MIXED, Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
 from tests.worker.laboratory import (
+    HEAD,
     MODE_LEVEL,
     MODES,
     Painted,
@@ -62,7 +65,7 @@ def companions(found: dict[str, Cell], *, but: tuple[str, ...] = ()) -> dict[str
 def test_values_are_those_of_the_features() -> None:
     found = evaluate([IMAGES], evaluators(features=KEPT))
     colours = np.repeat(MODES_DRAWN[:, None] * float(MODE_LEVEL), 2, axis=1)
-    sample = Sample(colours, KEPT.astype(np.float64))
+    sample = Sample(colours, KEPT.astype(np.float64), head=HEAD)
     for companion in OFFERED.values():
         for metric, score in companion.measure(sample).items():
             cell = found[metric]
@@ -99,8 +102,8 @@ def test_only_what_was_chosen_is_computed() -> None:
 
 def test_reference_without_features() -> None:
     found = evaluate([IMAGES], evaluators())
-    assert (found["D"].status, found["D.vendi"].status) == ("ok", "ok")
-    for cell in companions(found, but=("vendi",)).values():
+    assert {found[metric].status for metric in ("D", "D.vendi", "D.is")} == {"ok"}
+    for cell in companions(found, but=("vendi", "is")).values():
         assert (cell.value, cell.status) == (None, "failed")
         assert cell.reason == (
             "reference 'painted' keeps no features to compare with: build it again with "
@@ -108,11 +111,26 @@ def test_reference_without_features() -> None:
         )
 
 
-def test_vendi_needs_no_reference() -> None:
+def test_vendi_and_inception_score_need_no_reference() -> None:
     found = evaluate([IMAGES], embedder_alone())
     assert found["D"] == Cell(0, None, n=200, status="failed", reason="no reference set")
-    assert found["D.vendi"].status == "ok"
+    assert (found["D.vendi"].status, found["D.is"].status) == ("ok", "ok")
     assert found["D.kid"].reason == "no reference set"
+
+
+def test_inception_score_needs_classes_and_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    by = evaluators(features=KEPT)
+    assert by.reference is not None
+    unit = dataclasses.replace(by, reference=dataclasses.replace(by.reference, normalised=True))
+    cell = evaluate([IMAGES], unit)["D.is"]
+    assert (cell.value, cell.status) == (None, "failed")
+    assert "build it again with `sqd reference build --no-normalise`" in cell.reason
+    monkeypatch.setattr(by.embedder, "head", FaceFeatures.head)
+    cell = evaluate([IMAGES], by)["D.is"]
+    assert (cell.value, cell.n, cell.status) == (None, 200, "failed")
+    assert cell.reason == (
+        "this worker's embedder has no classes; start it with --embedder inception:WEIGHTS.pth"
+    )
 
 
 @pytest.mark.parametrize(

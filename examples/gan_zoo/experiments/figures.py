@@ -44,7 +44,7 @@ def angles(outcomes: Sequence[Outcome], title: str) -> go.Figure:
                 )
                 figure.add_trace(curve, row=row + 1, col=column + 1)
         _mark(figure, each, row + 1, column + 1)
-    figure.update_yaxes(type="log", exponentformat="power", matches="y")
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1, matches="y")
     figure.update_yaxes(title=TITLES["S"], col=1)
     return figure
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.errors import ReferenceError
+from monitor.errors import EvaluatorError, ReferenceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,14 @@ class Sample:
         reference: (r, d) float64 features of training data, or None.
         missing: why there is no reference.
         normalised: whether features have length 1.
+        head: (k, d) weights of the classes that the embedder's features feed, or None.
     """
 
     features: NDArray[np.float64]
     reference: NDArray[np.float64] | None
     missing: str = ""
     normalised: bool = False
+    head: NDArray[np.float32] | None = None
 
     def compared(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The features and those of the reference.
@@ -56,6 +58,24 @@ class Sample:
                 f"{self.reference.shape[1]}"
             )
         return self.features, self.reference
+
+    def logits(self) -> NDArray[np.float64]:
+        """(n, k) numbers of the embedder's classes, before their softmax.
+
+        Raises:
+            EvaluatorError: it has none, or the features are no longer as long as it made them.
+        """
+        if self.head is None:
+            raise EvaluatorError(
+                "this worker's embedder has no classes; start it with --embedder "
+                "inception:WEIGHTS.pth"
+            )
+        if self.normalised:
+            raise EvaluatorError(
+                "the reference scales features to length 1, which says nothing of their classes: "
+                "build it again with `sqd reference build --no-normalise`"
+            )
+        return self.features @ self.head.T.astype(np.float64)
 
 
 class Companion(Protocol):
@@ -75,4 +95,5 @@ class Companion(Protocol):
         Raises:
             ReferenceError: it needs a reference that is not there, or more samples or reference
                 features than there are.
+            EvaluatorError: it needs classes that the embedder does not have.
         """

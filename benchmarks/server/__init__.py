@@ -1,0 +1,1 @@
+"""What the server does with long runs and many listeners, beside other trackers."""

@@ -1,0 +1,31 @@
+"""Which alerts of the detector are over: what turned has come back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.turning.verdict import DETECTED
+
+
+def is_over(alert: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
+    """Whether every metric of an alert is back where it was.
+
+    Kinds that the summary says nothing of are over when somebody says so.
+
+    Args:
+        alert: of the run, as it is stored.
+        summary: as `TurningPointDetector.summary` gives it.
+    """
+    if alert["kind"] not in DETECTED or not summary["metrics"] or not alert["metrics"]:
+        return False
+    metrics = summary["metrics"]
+    return not any(_is_turned(metrics.get(name), alert) for name in alert["metrics"])
+
+
+def _is_turned(metric: Mapping[str, Any] | None, alert: Mapping[str, Any]) -> bool:
+    """Whether the metric is still where the alert says; a later turn has an alert of its own."""
+    if metric is None:
+        return True
+    turned = metric["turned"]
+    return bool(metric["nonfinite"]) or (
+        turned is not None and alert["detected_step"] >= turned["step"]
+    )
