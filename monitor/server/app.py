@@ -26,7 +26,7 @@ from monitor.server import (
 from monitor.server.auth import AUTH_ERRORS, Gate
 from monitor.server.caching import Tagging
 from monitor.server.curves import Curves
-from monitor.server.errors import add_error_handlers
+from monitor.server.errors import SHIELD_ERRORS, add_error_handlers
 from monitor.server.hub import Hub
 from monitor.server.login import login_router
 from monitor.server.shield import LOOPBACK_HOSTS, Shield
@@ -76,6 +76,7 @@ def create_app(
         version=_version(),
         description=DESCRIPTION,
         lifespan=_lifespan,
+        responses=SHIELD_ERRORS,
         # Their pages load scripts from elsewhere, which our content policy forbids.
         docs_url=None,
         redoc_url=None,

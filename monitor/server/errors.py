@@ -34,6 +34,13 @@ RUN_ERRORS: dict[int | str, dict[str, Any]] = {
 #: For /openapi.json: what calls on all runs may answer.
 QUERY_ERRORS: dict[int | str, dict[str, Any]] = {code: RUN_ERRORS[code] for code in (422, 503)}
 
+#: For /openapi.json: what stands before every call may answer (monitor.server.shield).
+SHIELD_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorDetail, "description": "a host name that is not answered to"},
+    413: {"model": ErrorDetail, "description": "a body that is too large"},
+    414: {"model": ErrorDetail, "description": "an address that is too long"},
+}
+
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answer every error of `app` as JSON."""

@@ -1,5 +1,6 @@
 """Who may read what with which token."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -131,7 +132,7 @@ def test_reader_reads_everything_and_changes_nothing(
         if operation.get("security")
     ]
     for path, method in guarded:
-        address = path.format(run="demo", step=1, id="1")
+        address = re.sub(r"\{\w+\}", "1", path.replace("{run}", "demo"))
         with client.stream(method, address, headers=READER) as answer:
             assert (answer.status_code == 403) == (method != "get"), (path, method)
     assert {method for _, method in guarded} >= {"get", "post", "delete"}

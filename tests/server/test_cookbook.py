@@ -73,8 +73,11 @@ def test_cookbook_does_what_it_says(store: Store, demo: Laboratory, tmp_path: Pa
 
 
 def test_every_call_of_the_description_stands_in_the_document(store: Store) -> None:
-    document = DOCUMENT.read_text()
-    paths = create_app(store).openapi()["paths"]
-    short = {path: path.removeprefix("/api/runs/{run}") for path in paths}
-    missing = [path for path in paths if path not in document and short[path] not in document]
+    # Calls on the same thing share a heading, which spells the first of them in full.
+    spelt = set(re.findall(r"/[\w./{}]+", DOCUMENT.read_text()))
+    missing = [
+        path
+        for path in create_app(store).openapi()["paths"]
+        if not any(path.endswith(end) for end in spelt if len(end) > 2)
+    ]
     assert missing == []

@@ -21,8 +21,8 @@ from tests.server.listening import serving
 from tests.server.test_samples import MODES
 
 TOKEN = "right"
-#: Questions per call and kind; with all calls some twenty seconds on a busy machine.
-EXAMPLES = 12
+#: Questions per call and kind; with all calls some thirty seconds on a busy machine.
+EXAMPLES = 8
 #: The same questions every time.
 SEED = 20261128
 CHECKS: list[Any] = [
