@@ -54,7 +54,7 @@ export class RunFeed {
   }
 
   async load() {
-    const arrived = (this.arrived = {alerts: [], steps: []});
+    const arrived = (this.arrived = {alerts: [], steps: [], gone: []});
     const [alerts, steps] = await Promise.all([
       this.get(runPath(this.run, "/alerts")),
       this.get(runPath(this.run, "/samples")),
@@ -64,7 +64,7 @@ export class RunFeed {
     await this.series.want(this.wanted);
     this.arrived = null;
     this.alerts = mergeAlerts(alerts, arrived.alerts);
-    this.steps = mergeSteps(steps, arrived.steps);
+    this.steps = without(mergeSteps(steps, arrived.steps), arrived.gone);
     this.onChange("alerts");
     this.onChange("samples");
   }
@@ -91,6 +91,7 @@ export class RunFeed {
 
   receive(type, data) {
     if (type === "points") return this.receivePoints(data.series ?? {}, data.samples ?? []);
+    if (type === "thinned") return this.receiveThinned(data.samples ?? []);
     if (type === "alert") {
       this.arrived?.alerts.push(data);
       this.alerts = mergeAlerts(this.alerts, [data]);
@@ -107,6 +108,12 @@ export class RunFeed {
     if (steps.length === 0) return;
     this.arrived?.steps.push(...steps);
     this.steps = mergeSteps(this.steps, steps);
+    this.onChange("samples");
+  }
+
+  receiveThinned(steps) {
+    this.arrived?.gone.push(...steps);
+    this.steps = without(this.steps, steps);
     this.onChange("samples");
   }
 
@@ -132,4 +139,9 @@ const mergeSteps = (a, b) => [...new Set([...a, ...b])].sort((x, y) => x - y);
 function mergeAlerts(older, newer) {
   const byId = new Map([...older, ...newer].map((alert) => [alert.id, alert]));
   return [...byId.values()].sort((a, b) => a.time - b.time);
+}
+
+function without(steps, gone) {
+  const left = new Set(gone);
+  return steps.filter((step) => !left.has(step));
 }

@@ -73,6 +73,19 @@ class Settings(BaseSettings):
         description="Memory of the GPU that torch may hold, and as much again onnxruntime: the "
         "training needs the rest.",
     )
+    retain_days: float = Field(
+        0, ge=0, description="Remove runs that ended so many days ago; 0: never."
+    )
+    retain_bytes: int = Field(
+        0,
+        ge=0,
+        description="Remove runs, the oldest first, while all take more bytes; 0: never.",
+    )
+    retain_grids: int = Field(
+        500,
+        ge=10,
+        description="Image grids and mode histograms kept of a run: evenly, and those near alerts.",
+    )
     token: SecretStr | None = Field(
         None, description="Who has it may do everything; needed to listen beyond loopback."
     )

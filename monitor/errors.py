@@ -61,6 +61,10 @@ class ChannelError(MonitorError):
     """A channel's address is not one, or a notice was not taken; never names the address."""
 
 
+class ArchiveError(MonitorError):
+    """A run cannot be archived now, or a file is no archive that can be imported; says why."""
+
+
 class ReplayError(MonitorError):
     """A line of recorded points cannot be read; names file, line and reason."""
 

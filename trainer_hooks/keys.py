@@ -126,6 +126,16 @@ def waiting_points(shard: int) -> str:
     return f"sqd:{{{shard}}}:waiting_points"
 
 
+def kept(shard: int) -> str:
+    """Set: runs that no limit removes."""
+    return f"sqd:{{{shard}}}:kept"
+
+
+def retention(shard: int) -> str:
+    """Hash: what the limits removed, and bytes that all runs take."""
+    return f"sqd:{{{shard}}}:retention"
+
+
 def worker(worker_id: str) -> str:
     """Hash with what a worker says of itself; expires when it stops."""
     return f"sqd:worker:{quote(worker_id, safe='')}"
@@ -139,6 +149,22 @@ def of_run(run: str, part: str) -> str:
 def run_pattern(run: str) -> str:
     """Glob that matches every durable key of a run."""
     return of_run(run, "*")
+
+
+def runs_pattern(shard: int) -> str:
+    """Glob that matches every durable key of every run of a shard."""
+    return f"sqd:{{{shard}}}:run:*"
+
+
+def run_and_part(key: str) -> tuple[str, str]:
+    """The run that a durable key belongs to, and its part."""
+    name, _, part = key.partition(":run:")[2].partition(":")
+    return decode(name), part
+
+
+def staged(run: str, token: str, part: str) -> str:
+    """What becomes a key of a run when its import is complete; expires otherwise."""
+    return f"sqd:{{{shard_of(run)}}}:import:{token}:{part}"
 
 
 def meta(run: str) -> str:

@@ -7,9 +7,12 @@ import typer
 
 from monitor.cli import (
     alerts,
+    archive,
     demo,
     doctor,
     export,
+    import_,
+    keep,
     reference,
     replay,
     rewind,
@@ -35,7 +38,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, worker, server, sync, runs, export, rewind, replay, doctor):
+for command in (
+    up,
+    demo,
+    worker,
+    server,
+    sync,
+    runs,
+    export,
+    archive,
+    import_,
+    keep,
+    rewind,
+    replay,
+    doctor,
+):
     app.command(command.NAME, help=command.__doc__)(command.run)
 app.add_typer(alerts.app, name="alerts", help=alerts.__doc__)
 app.add_typer(reference.app, name="reference", help=reference.__doc__)

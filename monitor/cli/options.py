@@ -25,7 +25,8 @@ WORKER = (
     "max_batch_bytes",
     "max_gpu_bytes",
 )
-SERVER = (*REDIS, "blob_url", "host", "port", "token", "read_token", "public_url")
+RETENTION = ("retain_days", "retain_bytes", "retain_grids")
+SERVER = (*REDIS, "blob_url", "host", "port", "token", "read_token", "public_url", *RETENTION)
 
 
 def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -68,5 +69,7 @@ def _annotation(name: str) -> Any:
     told = f"{str(field.description).removesuffix('.')}{shown}."
     if name == "verbose":
         return Annotated[bool | None, typer.Option("--verbose", help=told)]
-    kind = {"port": int, "max_batch_bytes": int, "home": Path}.get(name, str)
+    kind = Settings.model_fields[name].annotation
+    if kind not in (int, float, Path):
+        kind = str
     return Annotated[kind | None, typer.Option(help=told)]

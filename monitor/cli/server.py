@@ -91,6 +91,7 @@ def serve(
     from monitor.server.shield import LOOPBACK_HOSTS
     from monitor.watch.delivery import Delivery
     from monitor.watch.loop import Watch
+    from monitor.watch.retention import Limits
 
     channels = open_channels(settings)
     app = create_app(
@@ -102,7 +103,8 @@ def serve(
     )
     server = Server(app, log_config=None, server_header=False)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    watch = Watch(store, rules=settings.rules)
+    limits = Limits(settings.retain_days, settings.retain_bytes, settings.retain_grids)
+    watch = Watch(store, rules=settings.rules, limits=limits)
     delivery = Delivery(
         store, watch.leases, channels, page_url(settings, listener), settings.notify_from
     )

@@ -15,11 +15,15 @@ from monitor.server.hub import Hub
 from monitor.server.parameters import StoreOfApp
 from monitor.store.connection import Store
 from monitor.store.lag import behind, dead_letters, outstanding_bytes, queued_jobs
+from monitor.store.retention import read_counters
 from monitor.store.runs import RunRecord, read_runs, run_ids
 from monitor.store.workers import alive_workers
 
+Counts = dict[tuple[str, ...], float]
 STATUSES = ("running", "finished", "lost")
 KINDS = ("weights", "samples")
+#: What runs are removed for, and what is thinned (monitor/watch/retention.py).
+LIMITS, PICTURES = ("days", "bytes"), ("grids", "modes")
 
 router = APIRouter(tags=["health"])
 
@@ -66,10 +70,15 @@ def _of_store(store: Store) -> Iterator[GaugeMetricFamily]:
     )
     yield _gauge("dead_letters", "Jobs given up after repeated failure", dead_letters(store))
     workers = alive_workers(store)
+    did = read_counters(store)
+    removed: Counts = {(k,): did.get(f"removed_runs:{k}", 0) for k in LIMITS}
+    yield _labelled("removed_runs", "Runs removed by a limit", ("limit",), removed)
+    thinned: Counts = {(k,): did.get(f"thinned_{k}", 0) for k in PICTURES}
+    yield _labelled("thinned", "Image grids and mode histograms thinned", ("what",), thinned)
+    stored = did.get("stored_bytes", 0)
+    yield _gauge("stored_bytes", "Memory of all runs in Redis when last counted", stored)
     yield _gauge("workers", "Workers alive", len(workers))
-    rates: dict[tuple[str, ...], float] = {
-        (w["id"],): float(w["images_per_s"]) for w in workers if "images_per_s" in w
-    }
+    rates: Counts = {(w["id"],): float(w["images_per_s"]) for w in workers if "images_per_s" in w}
     yield _labelled("images_per_second", "Images evaluated while at work", ("worker",), rates)
 
 
@@ -94,11 +103,11 @@ def _of_runs(store: Store) -> Iterator[GaugeMetricFamily]:
     yield _labelled("alerts", "Alerts raised", ("run", "severity"), _alerts(records))
 
 
-def _drops(records: list[RunRecord]) -> dict[tuple[str, ...], float]:
+def _drops(records: list[RunRecord]) -> Counts:
     return {(r.id, reason): count for r in records for reason, count in r.drops.items()}
 
 
-def _alerts(records: list[RunRecord]) -> dict[tuple[str, ...], float]:
+def _alerts(records: list[RunRecord]) -> Counts:
     return dict(Counter((r.id, str(alert["severity"])) for r in records for alert in r.alerts))
 
 

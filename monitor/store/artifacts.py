@@ -16,7 +16,7 @@ def grid_steps(store: Store, run: str) -> list[int]:
     Raises:
         UnknownRunError: there is no such run.
     """
-    return sorted(_fields_by_step(store, run, keys.grids(run)))
+    return sorted(fields_by_step(store, run, keys.grids(run)))
 
 
 def read_grid(store: Store, run: str, step: int) -> bytes:
@@ -41,7 +41,7 @@ def read_modes(store: Store, run: str, step: int) -> dict[str, Any]:
 
 
 def _read(store: Store, run: str, step: int, key: str, what: str) -> bytes:
-    field = _fields_by_step(store, run, key).get(step)
+    field = fields_by_step(store, run, key).get(step)
     data: Any = None
     if field is not None:
         with reachable(store.redis_url):
@@ -51,15 +51,13 @@ def _read(store: Store, run: str, step: int, key: str, what: str) -> bytes:
     return bytes(data)
 
 
-def _fields_by_step(store: Store, run: str, key: str) -> dict[int, str]:
+def fields_by_step(store: Store, run: str, key: str) -> dict[int, str]:
     """Hash field of each step; of two batches at one step, and after a resume, the newer.
 
     A field is ``<order>:<step>``, see `finish.payload_of`.
     """
     segments = segments_of(store, run)
-    with reachable(store.redis_url):
-        stored: Any = store.data.hkeys(key)
-    ordered = sorted(tuple(map(int, text(field).split(":"))) for field in stored)
+    ordered = sorted(tuple(map(int, field.split(":"))) for field in stored_fields(store, key))
     found: dict[int, str] = {}
     for segment in segments:
         if segment.first_step is not None:
@@ -68,3 +66,10 @@ def _fields_by_step(store: Store, run: str, key: str) -> dict[int, str]:
             if order // ORDER_STRIDE == segment.ordinal:
                 found[step] = f"{order}:{step}"
     return found
+
+
+def stored_fields(store: Store, key: str) -> list[str]:
+    """All fields of the hash, those that a resume hides included."""
+    with reachable(store.redis_url):
+        stored: Any = store.data.hkeys(key)
+    return [text(field) for field in stored]

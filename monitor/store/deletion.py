@@ -1,16 +1,37 @@
-"""How a run is removed: every key, on both servers, however busy trainer and workers are."""
+"""How a run is removed: every key, on both servers, however busy trainer and workers are.
 
-from collections.abc import Iterable
-from itertools import islice
+The run is gone once its `segments` are: every script refuses it from then on. What follows tidies
+up, page by page. Its name stays in the list of runs until the end, so that what was interrupted is
+found, and is free only when nothing is left, so that nobody who takes it loses keys.
+"""
+
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from monitor.store.connection import Store, reachable, text
-from monitor.store.events import announce
+from monitor.store.events import PAGE, announce
 from monitor.store.segments import segments_of
+from monitor.store.weight_parts import points_of
 from trainer_hooks import keys
 
-#: Keys removed at once.
-DELETE_PAGE = 500
+#: Keys looked at by one step of a scan.
+SCAN_COUNT = 500
+
+#: Remove keys of a run unless it is there (again). KEYS 1 segments, 2… keys · Returns 1 or 0.
+CLEAR = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
+return 1
+"""
+
+#: Let go of the name, last. RUNS lies in another slot of a cluster, which is not supported yet.
+#: KEYS 1 segments, 2 meta, 3 kept, 4 runs · ARGV run
+#: Returns 1, or 0 if it is there again or another let it go.
+LET_GO = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('SREM', KEYS[3], ARGV[1])
+return math.max(redis.call('UNLINK', KEYS[2]), redis.call('ZREM', KEYS[4], ARGV[1]))
+"""
 
 
 def delete_run(store: Store, run: str) -> None:
@@ -21,32 +42,87 @@ def delete_run(store: Store, run: str) -> None:
     """
     segments_of(store, run)
     with reachable(store.redis_url):
-        # From here on every script refuses the run; what follows only tidies up.
         store.data.delete(keys.segments(run))
-        store.data.zrem(keys.RUNS, run)
-        _unlink(store.data, keys.run_pattern(run), keep=keys.meta(run))
+    for _ in clear(store, run):
+        pass
+
+
+def clear(store: Store, run: str, reason: str = "") -> Iterator[None]:
+    """Remove what is left of a run whose `segments` are gone; a little work before each `yield`.
+
+    Doing it again, or twice at once, is harmless.
+
+    Args:
+        store: both Redis servers.
+        run: its id.
+        reason: why it was removed, for listeners; "" if somebody asked for it.
+    """
+    for step in (_clear_keys, _clear_blobs):
+        with reachable(store.redis_url):
+            if store.data.exists(keys.segments(run)):
+                return
+        yield from step(store, run)
+    with reachable(store.redis_url):
+        if waiting := points_of(store, run):
+            store.data.zrem(keys.waiting_points(keys.shard_of(run)), *waiting)
         _forget_dead_letters(store, run)
         _forget_notices(store, run)
+        let_go = store.data.register_script(LET_GO)
+        own = [keys.segments(run), keys.meta(run), keys.kept(keys.shard_of(run)), keys.RUNS]
+        is_gone = let_go(keys=own, args=[run])
+    if is_gone:
+        told = {"run": run, "status": "deleted"} | ({"reason": reason} if reason else {})
+        # The run's own stream is gone with it.
+        announce(store, run, "status", told, shard_only=True)
+
+
+def _clear_keys(store: Store, run: str) -> Iterator[None]:
+    script = store.data.register_script(CLEAR)
+    for found in _scan(store.data, store.redis_url, keys.run_pattern(run)):
+        others = [key for key in found if text(key) != keys.meta(run)]
+        with reachable(store.redis_url):
+            if others and not script(keys=[keys.segments(run), *others]):
+                return
+        yield
+
+
+def _clear_blobs(store: Store, run: str) -> Iterator[None]:
+    for found in _scan(store.blobs, store.blob_url, keys.blob_pattern(run)):
+        with reachable(store.blob_url):
+            if found:
+                store.blobs.unlink(*found)
+        yield
     with reachable(store.blob_url):
-        _unlink(store.blobs, keys.blob_pattern(run))
         store.blobs.unlink(keys.outstanding(run), keys.outstanding_bytes(run))
+
+
+def _scan(client: Any, url: str, pattern: str) -> Iterator[list[bytes]]:
+    cursor = -1
+    while cursor != 0:
+        with reachable(url):
+            cursor, found = client.scan(max(cursor, 0), match=pattern, count=SCAN_COUNT)
+        yield found
+
+
+def forget_events(store: Store, shard: int, known: Collection[str], before_s: float) -> None:
+    """Remove events of runs that are gone from the stream of all runs.
+
+    Not with the run: who listens stands at one of them, and would miss what comes next.
+
+    Args:
+        store: both Redis servers.
+        shard: whose stream.
+        known: the runs that there are.
+        before_s: newer events stay, Unix seconds by the Redis clock.
+    """
+    stream, after, until = keys.shard_events(shard), "-", f"{int(before_s * 1000)}"
     with reachable(store.redis_url):
-        # Last: while it is there, nobody else can take the name and lose keys to this deletion.
-        store.data.unlink(keys.meta(run))
-    # The run's own stream is gone with it.
-    announce(store, run, "status", {"run": run, "status": "deleted"}, shard_only=True)
-
-
-def _unlink(client: Any, pattern: str, *, keep: str = "") -> None:
-    found = (key for key in client.scan_iter(match=pattern, count=DELETE_PAGE) if text(key) != keep)
-    for page in _pages(found):
-        client.unlink(*page)
-
-
-def _pages(keys_found: Iterable[Any]) -> Iterable[list[Any]]:
-    left = iter(keys_found)
-    while page := list(islice(left, DELETE_PAGE)):
-        yield page
+        while page := store.data.xrange(stream, after, until, count=PAGE):
+            entries: Any = page
+            gone = [name for name, fields in entries if text(fields.get(b"run", b"")) not in known]
+            if gone:
+                store.data.xdel(stream, *gone)
+            after = f"({text(entries[-1][0])}"
 
 
 def _forget_dead_letters(store: Store, run: str) -> None:

@@ -15,9 +15,9 @@ from trainer_hooks import keys
 
 #: Segments order points before rows do: more rows than a segment will ever have.
 ORDER_STRIDE = 2**40
-#: Image grids and mode histograms kept of a run, 15 MB of them; beyond, every second of the older
-#: half goes, so that a long run keeps its beginning coarsely and its end in full.
-MOST_ARTIFACTS = 500
+#: Image grids and mode histograms kept of a run, 60 MB of them, where no watch thins them sooner
+#: (monitor/watch/retention.py); beyond, every second of the older half goes.
+MOST_ARTIFACTS = 2000
 #: Stands for the sample batch of results that belong to none.
 NO_BATCH = -1
 #: What the latest point of a metric tells.

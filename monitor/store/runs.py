@@ -1,7 +1,7 @@
 """Runs: which there are, and how they are."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from trainer_hooks import keys
 
 #: A trainer beats every 3 s; one silent for this long is lost, seconds.
 LOST_AFTER_S = 20.0
-#: The hashes that make a record, in the order in which `_record` takes them.
+#: The hashes that make a record, in the order in which `record_of` takes them.
 HASHES = (
     keys.meta,
     keys.segments,
@@ -31,7 +31,7 @@ HASHES = (
     keys.control,
 )
 
-__all__ = ["RunRecord", "delete_run", "read_run", "read_runs", "run_ids", "status_of"]
+__all__ = ["RunRecord", "delete_run", "read_run", "read_runs", "record_of", "run_ids", "status_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def read_runs(store: Store, runs: Iterable[str]) -> list[RunRecord]:
     size = len(HASHES)
     groups = [hashes[first : first + size] for first in range(0, len(hashes), size)]
     return [
-        _record(run, group, now_s) for run, group in zip(names, groups, strict=True) if group[1]
+        record_of(run, group, now_s) for run, group in zip(names, groups, strict=True) if group[1]
     ]
 
 
@@ -123,7 +123,8 @@ def status_of(meta: Mapping[str, str], now_s: float) -> str:
     return "lost" if now_s - float(meta.get("heartbeat", 0)) > LOST_AFTER_S else "running"
 
 
-def _record(run: str, group: list[dict[str, str]], now_s: float) -> RunRecord:
+def record_of(run: str, group: Sequence[Mapping[str, str]], now_s: float) -> RunRecord:
+    """A run's record from its hashes, in the order of HASHES."""
     meta, segments, rows, metrics, problems, alerts, marks, watch, control = group
     heartbeat_age_s = now_s - float(meta.get("heartbeat", 0))
     newest = meta.get("segment", "")
@@ -169,7 +170,7 @@ def _networks(meta: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _drops(meta: dict[str, str], rows: dict[str, str]) -> dict[str, int]:
+def _drops(meta: Mapping[str, str], rows: Mapping[str, str]) -> dict[str, int]:
     total: dict[str, int] = {}
     for name, value in meta.items():
         if name.startswith("drops:"):
@@ -181,14 +182,14 @@ def _drops(meta: dict[str, str], rows: dict[str, str]) -> dict[str, int]:
     return total
 
 
-def _by_kind(meta: dict[str, str]) -> dict[str, dict[str, int]]:
+def _by_kind(meta: Mapping[str, str]) -> dict[str, dict[str, int]]:
     return {
         what: {kind: int(meta[f"{what}:{kind}"]) for kind in KINDS if f"{what}:{kind}" in meta}
         for what in ("pushed", "pushed_step")
     }
 
 
-def _by_segment(rows: dict[str, str], segment: str) -> dict[str, dict[str, float]]:
+def _by_segment(rows: Mapping[str, str], segment: str) -> dict[str, dict[str, float]]:
     fields = {"rows": "{kind}", "step": "step:{kind}", "time": "time:{kind}"}
     return {
         what: {

@@ -202,6 +202,14 @@ def first_waiting_row(store: Store, run: str, segment: str) -> int | None:
     return int(found[0][1]) if found else None
 
 
+def points_of(store: Store, run: str) -> list[str]:
+    """Names of the run's points that wait for parts, as they lie in their shard's set."""
+    begin = json.dumps([run]).removesuffix("]") + ","
+    with reachable(store.redis_url):
+        waiting: Any = store.data.zscan_iter(keys.waiting_points(keys.shard_of(run)))
+        return [name for raw, _ in waiting if (name := text(raw)).startswith(begin)]
+
+
 def _part(point: PointId, data: bytes) -> WeightPart:
     told = json.loads(data)
     for name in ("terms", "variances", "row"):

@@ -12,6 +12,7 @@ from monitor.alerts.rule import Rule
 from monitor.errors import StoreError
 from monitor.store.connection import Store
 from monitor.store.watching import Lease, WatchStore
+from monitor.watch.retention import NO_LIMITS, Limits
 from monitor.watch.shard_watch import ShardWatch
 from trainer_hooks import keys
 
@@ -27,6 +28,7 @@ class Watch:
     Args:
         store: both Redis servers.
         rules: of the settings; those made over REST come on top.
+        limits: on what is kept.
         clock: seconds that only go forward.
     """
 
@@ -35,12 +37,13 @@ class Watch:
         store: Store,
         *,
         rules: Sequence[Rule] = (),
+        limits: Limits = NO_LIMITS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         mine = WatchStore(store, owner)
         self._shards = [
-            ShardWatch(store, mine, shard, clock, rules) for shard in range(keys.SHARDS)
+            ShardWatch(store, mine, shard, clock, rules, limits) for shard in range(keys.SHARDS)
         ]
         self._stopping = threading.Event()
 

@@ -14,6 +14,7 @@ from monitor.store.pulses import Pulse, read_pulses
 from monitor.store.watching import Lease, WatchStore
 from monitor.types import Alert
 from monitor.watch.lateness import Lateness
+from monitor.watch.retention import NO_LIMITS, Limits, Retention
 from monitor.watch.rulebook import Rulebook
 from monitor.watch.run_watch import RunWatch
 from monitor.watch.statuses import Statuses
@@ -50,6 +51,7 @@ class ShardWatch:
         shard: number of the shard.
         clock: seconds that only go forward.
         rules: of the file with the settings; those made over REST come on top.
+        limits: on what is kept.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class ShardWatch:
         shard: int,
         clock: Callable[[], float],
         rules: Sequence[Rule] = (),
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._store = store
         self._mine = mine
         self._statuses = Statuses(store, mine, clock)
         self._lateness = Lateness(store, mine, clock)
         self._rulebook = Rulebook(store, rules)
+        self._retention = Retention(store, shard, limits, clock)
         self._shard = shard
         self._clock = clock
         self._lease: Lease | None = None
@@ -89,14 +93,17 @@ class ShardWatch:
         if self._lease is None:
             return
         runs = self._touched()
-        if self._clock() >= self._next_sweep_s:
+        due = self._clock() >= self._next_sweep_s
+        if due:
             self._next_sweep_s = self._clock() + SWEEP_S
             runs |= self._sweep(self._lease)
         give_up_s = self._clock() + FEED_S
         while runs and self._lease is not None:
             runs = {run for run in sorted(runs - self._broken) if self._look(run)}
             if self._clock() >= give_up_s:
-                return
+                break
+        if due and self._lease is not None:
+            self._retention.sweep(self._lease, self._pulses.values())
 
     def release(self) -> None:
         """Store what is not stored yet and give the lease back."""

@@ -46,6 +46,11 @@ def test_file_in_the_home_that_was_chosen(home: Path, tmp_path: Path) -> None:
             "prot = 8000",
             "prot in sqd.toml is no setting; there are redis_url, blob_url, host, ",
         ),
+        ("retain_days = -1", "retain_days in sqd.toml is not usable: input should be greater than"),
+        (
+            "retain_grids = 1",
+            "retain_grids in sqd.toml is not usable: input should be greater than",
+        ),
         ('device = "gpu"', "device in sqd.toml is not usable: expected auto, cpu or cuda:N"),
         ("port = ", "sqd.toml cannot be read: "),
     ],

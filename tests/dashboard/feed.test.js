@@ -57,6 +57,21 @@ test("alerts and grids that come while they are fetched are kept, each once", as
   assert.equal(feed.alerts.length, 2);
 });
 
+test("grids that were thinned leave the list, also while it is fetched", async () => {
+  let answer;
+  const late = new Promise((resolve) => (answer = resolve));
+  const {feed, told, connection} = feedOf({"/samples": late});
+  const loading = connection.load();
+  connection.onEvent("thinned", {run: "a b", samples: [400]});
+  answer([200, 400, 600, 800]);
+  await loading;
+  assert.deepEqual(feed.steps, [200, 600, 800]);
+  told.length = 0;
+  connection.onEvent("thinned", {run: "a b", samples: [600, 1000]});
+  assert.deepEqual(feed.steps, [200, 800]);
+  assert.deepEqual(told, ["samples"]);
+});
+
 test("a load forgets what the server no longer has", async () => {
   const {feed, connection} = feedOf({"/samples": [600]});
   connection.onEvent("points", {series: {}, samples: [200, 400]});

@@ -1,6 +1,7 @@
 """Liveness, readiness and what Prometheus reads; with Redis and without."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from monitor.store.workers import beat, leave
 from tests.server.laboratory import Laboratory, alert
 from tests.server.listening import EventStream, serving
 from tests.server.mortal import MortalRedis
+from trainer_hooks import keys
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,8 @@ def test_metrics(client: httpx.Client, laboratory: Laboratory) -> None:
     gone.finish()
     beat(laboratory.store, "w1", {"device": "cpu", "images_per_s": 71.5})
     beat(laboratory.store, "w2", {"lane": "fast"})
+    did: Any = {"removed_runs:days": 2, "thinned_grids": 5, "stored_bytes": 1000}
+    laboratory.store.data.hset(keys.retention(0), mapping=did)
     with EventStream(str(client.base_url), "/api/events") as stream:
         stream.next()
         found = samples(client)
@@ -65,6 +69,9 @@ def test_metrics(client: httpx.Client, laboratory: Laboratory) -> None:
     assert found["sqd_queued_jobs", "fast"] == 1
     assert found["sqd_queued_jobs", "samples"] == 0
     assert found["sqd_dead_letters",] == 0
+    assert (found["sqd_removed_runs", "days"], found["sqd_removed_runs", "bytes"]) == (2, 0)
+    assert (found["sqd_thinned", "grids"], found["sqd_thinned", "modes"]) == (5, 0)
+    assert found["sqd_stored_bytes",] == 1000
     assert found["sqd_outstanding_bytes",] > 0
     assert found["sqd_lag_steps", 'de"mo', "weights"] == 5
     assert found["sqd_lag_seconds", 'de"mo', "weights"] > 0

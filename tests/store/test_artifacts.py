@@ -57,7 +57,7 @@ def test_newer_batch_at_the_same_step_and_newer_segment_win(
 def test_long_run_keeps_its_beginning_coarsely_and_its_end_in_full(
     store: Store, queue: JobQueue, any_image: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert MOST_ARTIFACTS == 500
+    assert MOST_ARTIFACTS == 2000
     monkeypatch.setattr("monitor.store.finish.MOST_ARTIFACTS", 20)
     trainer = Trainer(store)
     for number in range(100):

@@ -9,11 +9,13 @@ from monitor.store.alerts import mark_alert
 from monitor.store.artifacts import grid_steps
 from monitor.store.blocks import Cell
 from monitor.store.connection import Store
+from monitor.store.deletion import clear, forget_events
 from monitor.store.deliveries import Notice, begin, settle
 from monitor.store.jobs import Artifacts, Job, JobQueue
-from monitor.store.runs import delete_run, run_ids
+from monitor.store.runs import delete_run, read_runs, run_ids
 from monitor.store.watching import WatchStore
 from monitor.types import Alert
+from tests.store.every_key import durable, fill_every_key, mentions
 from tests.store.posting import (
     Trainer,
     block_of,
@@ -26,6 +28,7 @@ from tests.store.posting import (
 from trainer_hooks import keys
 from trainer_hooks.errors import RunDeletedError
 
+PROVENANCE = {"embedder": "e", "reference": "r", "modes": 2, "ceiling": 0.69}
 #: What belongs to no run.
 SHARED = {
     keys.jobs(0, "fast"), keys.jobs(0, "samples"), keys.shard_events(0), keys.dead_letters(0),
@@ -48,7 +51,7 @@ def fill(store: Store, queue: JobQueue, image: Any, run: str) -> Trainer:
     trainer.post(samples_frame(image))
     job = claimed(queue, "samples")
     assert queue.keep_part(job, 0, b"all", last=True)
-    queue.finish(job, block_of(job, [0]), artifacts=Artifacts(b"grid", b"{}", {"embedder": "e"}))
+    queue.finish(job, block_of(job, [0]), artifacts=Artifacts(b"grid", b"{}", PROVENANCE))
     trainer.post(samples_frame(image, seq=1, last=False))
     assert queue.keep_part(claimed(queue, "samples"), 0, b"half", last=False) is None
     trainer.scalars([0.0], first=99)
@@ -136,22 +139,70 @@ def test_name_is_free_again(store: Store, queue: JobQueue) -> None:
     assert Trainer(store).run == "demo"
 
 
-def test_name_is_not_free_while_keys_are_still_removed(
-    store: Store, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_name_is_not_free_while_keys_are_still_removed(store: Store, queue: JobQueue) -> None:
     finish(queue, Trainer(store), [0], [0], {"loss": [Cell(0, 1.0)]})
-    newcomers: list[Trainer] = []
-    unlink = store.data.unlink
-
-    def slow_unlink(*names: Any) -> Any:
-        newcomers.append(Trainer(store))
-        return unlink(*names)
-
-    monkeypatch.setattr(store.data, "unlink", slow_unlink)
-    delete_run(store, "demo")
+    store.data.delete(keys.segments("demo"))
+    newcomers = [Trainer(store) for _ in clear(store, "demo")]
+    assert len(newcomers) > 1
     assert "demo" not in [trainer.run for trainer in newcomers]
     for trainer in newcomers:
         trainer.beat()
+    assert Trainer(store).run == "demo"
+
+
+def test_run_that_is_back_keeps_its_keys(store: Store, queue: JobQueue, any_image: Any) -> None:
+    fill(store, queue, any_image, "demo")
+    store.data.delete(keys.segments("demo"))
+    clearing = clear(store, "demo")
+    next(clearing)
+    trainer = Trainer(store, resume=True)
+    trainer.post(samples_frame(any_image, seq=9))
+    before = of_runs(store)
+    assert list(clearing) == []
+    assert of_runs(store) == before
+    assert run_ids(store) == ["demo"]
+
+
+def test_every_key_there_can_be_is_removed(store: Store) -> None:
+    for run in ("gone", "other"):
+        fill_every_key(store, run)
+    before = mentions(store, "gone")
+    assert len(before) > len(durable("gone")) + 6
+    kept = mentions(store, "other")
+    delete_run(store, "gone")
+    assert mentions(store, "gone") == [keys.shard_events(0)]
+    assert mentions(store, "other") == kept
+    # Who listens may go on from there, for a while.
+    told = [e[b"data"] for e in entries(store, keys.shard_events(0)) if e[b"run"] == b"gone"]
+    assert told == [b"{}", b'{"run": "gone", "status": "deleted"}']
+    forget_events(store, 0, run_ids(store), store.now_s() - 100)
+    assert mentions(store, "gone") == [keys.shard_events(0)]
+    forget_events(store, 0, run_ids(store), store.now_s() + 100)
+    assert mentions(store, "gone") == []
+    assert mentions(store, "other") == kept
+
+
+@pytest.mark.parametrize("stop", range(1, 4))
+def test_deletion_that_was_interrupted_can_be_done_again(
+    store: Store, queue: JobQueue, any_image: Any, stop: int
+) -> None:
+    fill(store, queue, any_image, "demo")
+    store.data.delete(keys.segments("demo"))
+    clearing = clear(store, "demo")
+    for _ in range(stop):
+        next(clearing)
+    del clearing
+    # It is still listed, so that whoever tidies up finds it; nobody sees it.
+    assert run_ids(store) == ["demo"]
+    assert read_runs(store, ["demo"]) == []
+    assert len(list(clear(store, "demo"))) > 0
+    assert of_runs(store) == set()
+    told = entries(store, keys.shard_events(0))
+    assert told[-1][b"data"] == b'{"run": "demo", "status": "deleted"}'
+    # Once more finds nothing, and tells nobody.
+    for _ in clear(store, "demo"):
+        assert of_runs(store) == set()
+    assert entries(store, keys.shard_events(0)) == told
 
 
 def test_unknown_run_is_named(store: Store) -> None:
