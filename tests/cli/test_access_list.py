@@ -69,7 +69,11 @@ def _python(script: str, *arguments: str, home: Path, **places: str) -> "subproc
 def test_each_needs_no_more_than_its_line(
     servers: tuple[GuardedRedis, GuardedRedis], tmp_path: Path
 ) -> None:
-    as_server = {**places(servers, "sqd-server", "PASSWORD-1"), "SQD_TOKEN": TOKEN}
+    as_server = {
+        **places(servers, "sqd-server", "PASSWORD-1"),
+        "SQD_TOKEN": TOKEN,
+        "SQD_RETAIN_BYTES": str(2**40),
+    }
     server = Product(tmp_path / "s", "server", "--port", "0", "--verbose", environment=as_server)
     as_worker = places(servers, "sqd-worker", "PASSWORD-2")
     worker = Product(tmp_path / "w", "worker", "--verbose", environment=as_worker)

@@ -59,6 +59,16 @@ def test_nobody_may_more(guarded: GuardedRedis, user: str, password: str, comman
     guarded.admin.acl_log_reset()
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["MEMORY USAGE sqd:runs", "SCAN 0 MATCH sqd:*", "UNLINK sqd:a", "XREAD STREAMS sqd:a 0"],
+)
+def test_server_weighs_and_removes(guarded: GuardedRedis, command: str) -> None:
+    with redis.Redis.from_url(guarded.url("sqd-server", "PASSWORD-1"), protocol=2) as client:
+        client.execute_command(*command.split())
+    assert guarded.refusals() == []
+
+
 def test_default_user_is_nobody(guarded: GuardedRedis) -> None:
     with pytest.raises(StoreUnavailableError, match=r"Authentication required|NOAUTH"):
         open_store(f"redis://127.0.0.1:{guarded.port}/0")
