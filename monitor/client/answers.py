@@ -39,6 +39,25 @@ class Alert(LastAlert):
     detected_step: int | None
     metrics: list[str]
     time: float
+    rule: str | None
+    follows: str | None
+    acknowledged: float | None
+    muted_until: float | None
+    resolved: float | None
+
+
+class RuleInfo(TypedDict):
+    """A rule that raises alerts."""
+
+    id: str
+    name: str
+    when: str
+    run: str | None
+    severity: str
+    cooldown: str
+    clear: str | None
+    action: str
+    source: str
 
 
 class Stop(TypedDict):

@@ -9,7 +9,15 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-from monitor.client.answers import Alert, Modes, RunDetail, RunSummary, SeriesColumns, Stop
+from monitor.client.answers import (
+    Alert,
+    Modes,
+    RuleInfo,
+    RunDetail,
+    RunSummary,
+    SeriesColumns,
+    Stop,
+)
 from monitor.client.line import TIMEOUT_S, Line, parsed
 from monitor.client.stream import Event, follow
 
@@ -101,6 +109,36 @@ class Client:
         """Turning points and other alerts, oldest first."""
         return cast(list[Alert], self._get(run, "/alerts"))
 
+    def acknowledge(self, run: str, alert: str) -> Alert:
+        """Say that somebody has seen an alert."""
+        return cast(Alert, self._line.json("POST", _path(run, _alert(alert, "acknowledge"))))
+
+    def mute(self, run: str, alert: str, seconds: float) -> Alert:
+        """Send no notices of an alert and its like for so long; 0 ends that."""
+        path = _path(run, _alert(alert, "mute"))
+        return cast(Alert, self._line.json("POST", path, {"seconds": seconds}))
+
+    def resolve(self, run: str, alert: str) -> Alert:
+        """Say that an alert is over."""
+        return cast(Alert, self._line.json("POST", _path(run, _alert(alert, "resolve"))))
+
+    def rules(self) -> list[RuleInfo]:
+        """The rules that hold."""
+        return cast(list[RuleInfo], self._line.json("GET", "/api/rules"))
+
+    def make_rule(self, when: str, **more: str | float) -> RuleInfo:
+        """Make a rule; the same condition again replaces it.
+
+        Args:
+            when: the condition, such as ``D < 2 for 3 batches`` (docs/alerts.md).
+            more: `name`, `run`, `severity`, `cooldown`, `clear`, `action`.
+        """
+        return cast(RuleInfo, self._line.json("POST", "/api/rules", {"when": when, **more}))
+
+    def remove_rule(self, rule: str) -> None:
+        """Remove a rule, by its id."""
+        self._line.fetch("DELETE", f"/api/rules/{quote(rule, safe='')}")
+
     def events(
         self, run: str | None = None, *, after: str | None = None
     ) -> Generator[Event, None, None]:
@@ -128,6 +166,10 @@ class Client:
 
     def _get(self, run: str, rest: str = "") -> Any:
         return self._line.json("GET", _path(run, rest))
+
+
+def _alert(alert: str, what: str) -> str:
+    return f"/alerts/{quote(alert, safe='')}/{what}"
 
 
 def _path(run: str, rest: str = "") -> str:

@@ -49,6 +49,29 @@ def test_everything_of_a_run(client: Client, laboratory: Laboratory) -> None:
     assert list(client.runs()) == []
 
 
+def test_alerts_are_acted_on(client: Client, laboratory: Laboratory) -> None:
+    laboratory.weights(laboratory.start("demo"), {"D": [1.0]})
+    laboratory.watched("demo", {"metrics": {}}, [alert("demo", "diversity", 2)])
+    (told,) = client.alerts("demo")
+    assert (told["acknowledged"], told["muted_until"], told["resolved"]) == (None, None, None)
+    assert client.acknowledge("demo", told["id"])["acknowledged"] is not None
+    assert client.mute("demo", told["id"], 60)["muted_until"] is not None
+    assert client.mute("demo", told["id"], 0)["muted_until"] is None
+    assert client.resolve("demo", told["id"])["resolved"] is not None
+    (told,) = client.alerts("demo")
+    assert told["resolved"] is not None
+
+
+def test_rules_are_made_and_removed(client: Client) -> None:
+    made = client.make_rule("D < 2 for 3 batches", severity="critical")
+    assert client.rules() == [made]
+    assert (made["when"], made["severity"]) == ("D < 2 for 3 batches", "critical")
+    client.remove_rule(made["id"])
+    assert client.rules() == []
+    with pytest.raises(ClientError, match=r"\(422\)"):
+        client.make_rule("what?")
+
+
 def test_list_is_fetched_page_after_page(
     client: Client, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +176,8 @@ def test_another_server_is_told(stranger: str) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        answers.Alert, answers.LastAlert, answers.Modes, answers.RunDetail, answers.RunSummary,
+        answers.Alert, answers.LastAlert, answers.Modes, answers.RuleInfo, answers.RunDetail,
+        answers.RunSummary,
         answers.SeriesColumns, answers.Verdict,
     ],
 )  # fmt: skip
