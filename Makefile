@@ -22,8 +22,8 @@ up: $(VENV)/installed
 	$(BIN)/sqd up
 
 test: $(VENV)/installed-dev $(AXE)
-	(command -v chromium && command -v tc) >/dev/null \
-	|| (apt-get update -qq && apt-get install -y -qq chromium iproute2)
+	(command -v chromium && command -v tc && command -v curl && command -v openssl) >/dev/null \
+	|| (apt-get update -qq && apt-get install -y -qq chromium iproute2 curl openssl)
 	$(BIN)/pytest
 	node --test --test-timeout=60000 tests/dashboard/
 

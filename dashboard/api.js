@@ -19,6 +19,10 @@ export const alertPath = (alert, rest) =>
 
 export const gridPath = (run, step) => runPath(run, `/samples/${step}`);
 
+// Where the token is asked for; from there the browser comes back to where it was.
+export const loginPath = ({pathname, search}) =>
+  `/login?next=${encodeURIComponent(pathname + search)}`;
+
 // The run that an address of the page names; null is the list.
 export function runOfPath(pathname) {
   const match = /^\/runs\/([^/]+)\/?$/.exec(pathname);
@@ -66,8 +70,6 @@ export async function remove(path, {fetch = globalThis.fetch} = {}) {
   const response = await ask(path, {method: "DELETE"}, fetch);
   if (!response.ok) throw new ApiError(response.status, await detailOf(response));
 }
-
-export const login = (token, options) => postJson("/api/login", {token}, options);
 
 async function ask(path, {signal, ...options}, fetch) {
   const late = AbortSignal.timeout(timeout);

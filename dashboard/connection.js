@@ -1,6 +1,7 @@
 // Is what the page shows the present? One stream for what is new and one small regular request,
 // since a broken line can look like a silent one.
 
+import {loginPath} from "./api.js";
 import {Stream} from "./stream.js";
 
 const interval = 5000; // ms between two regular requests
@@ -19,7 +20,8 @@ const browser = {
   onVisibility: (listener) => {
     document.addEventListener("visibilitychange", listener);
     return () => document.removeEventListener("visibilitychange", listener);
-  }
+  },
+  logIn: () => location.assign(loginPath(location))
 };
 
 export class Connection {
@@ -113,6 +115,7 @@ export class Connection {
       await this.poll();
     } catch (error) {
       if (fatal.includes(error.status)) this.stop();
+      if (error.status === 401) this.env.logIn();
       throw error;
     }
     if (!this.missing) return;

@@ -1,7 +1,6 @@
 // What the page says when there is nothing to show: the next step, or what happened and since when.
 
-import {ApiError, login} from "./api.js";
-import {h, setText} from "./element.js";
+import {h} from "./element.js";
 import {formatClock} from "./format.js";
 
 const lines = `from trainer_hooks import push_weights, push_samples
@@ -29,7 +28,7 @@ export const emptyList = (origin) =>
 
 // health: of a connection in state error.
 export function errorNotice({status, since, reason}, run) {
-  if (status === 401 || status === 403) return loginForm();
+  if (status === 401 || status === 403) return notice("Token needed", reason);
   if (status === 404) {
     return notice(`No run “${run}”`, "It was removed, or never was here.", homeLink());
   }
@@ -50,43 +49,3 @@ const notice = (title, text, ...more) =>
   h("section", {class: "notice", role: "alert"}, h("h1", null, title), h("p", null, text), ...more);
 
 const homeLink = () => h("p", null, h("a", {href: "/"}, "All runs"));
-
-export function loginForm({send = login, done = () => location.reload()} = {}) {
-  const field = h("input", {
-    type: "password",
-    autocomplete: "current-password",
-    required: true,
-    autofocus: true,
-    "aria-label": "Token"
-  });
-  const message = h("p", {class: "note", role: "status"});
-  return h(
-    "form",
-    {
-      class: "notice",
-      onsubmit: async (event) => {
-        event.preventDefault();
-        try {
-          await send(field.value);
-          done();
-        } catch (error) {
-          if (!(error instanceof ApiError)) throw error;
-          setText(message, error.message);
-          field.select();
-        }
-      }
-    },
-    h("h1", null, "Token needed"),
-    h(
-      "p",
-      null,
-      "This monitor is protected. Its owner set the token with ",
-      h("code", null, "--token"),
-      " or ",
-      h("code", null, "SQD_TOKEN"),
-      "."
-    ),
-    h("p", {class: "field"}, field, h("button", null, "Open")),
-    message
-  );
-}

@@ -86,7 +86,12 @@ class Settings(BaseSettings):
         ge=10,
         description="Image grids and mode histograms kept of a run: evenly, and those near alerts.",
     )
-    token: SecretStr | None = Field(None, description="Needed to listen beyond loopback.")
+    token: SecretStr | None = Field(
+        None, description="Who has it may do everything; needed to listen beyond loopback."
+    )
+    read_token: SecretStr | None = Field(
+        None, description="Who has it may only read; needs a --token beside it."
+    )
     public_url: str = Field(
         "", description="Where people reach the page, for links in notices; default its own."
     )

@@ -67,3 +67,15 @@ class ArchiveError(MonitorError):
 
 class ReplayError(MonitorError):
     """A line of recorded points cannot be read; names file, line and reason."""
+
+
+class ClientError(MonitorError):
+    """A server refused, or did not answer.
+
+    Attributes:
+        status: of its answer; 0 if there was none.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status

@@ -48,6 +48,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "RUN",
         "MODE",
         "TOKEN",
+        "READ_TOKEN",
         "HOST",
         "PORT",
         "NOTIFY",

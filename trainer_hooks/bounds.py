@@ -30,7 +30,10 @@ def redis_address(name: str, value: Any) -> str | None:
         usable = False
     if not usable:
         # The value itself stays out of the message: it may hold a password.
-        raise SettingError(f"{name} is no Redis URL; expected redis://[:password@]host[:port][/db]")
+        raise SettingError(
+            f"{name} is no Redis URL; expected redis://[[user]:password@]host[:port][/db], "
+            "or rediss:// for TLS"
+        )
     return str(value)
 
 

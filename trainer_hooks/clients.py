@@ -106,6 +106,8 @@ def _answers(url: str) -> bool:
 
 
 def _client(url: str) -> "redis.Redis":
+    # Older clients trust a certificate for any name; what the URL says still wins.
+    named = {"ssl_check_hostname": True} if url.startswith("rediss://") else {}
     try:
         return redis.Redis.from_url(
             url,
@@ -113,6 +115,7 @@ def _client(url: str) -> "redis.Redis":
             socket_connect_timeout=CONNECT_TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
+            **named,
         )
     except ValueError as error:
         # Its text may hold a part of the password.

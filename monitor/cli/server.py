@@ -35,13 +35,16 @@ def listen(settings: Settings) -> socket.socket:
     """A listening socket; connections wait until there is a server.
 
     Raises:
-        MonitorError: the port is taken, or others could reach it and there is no token.
+        MonitorError: the port is taken, others could reach it and there is no token, or there is
+            none but a read token.
     """
     if not settings.is_loopback and settings.token is None:
         raise MonitorError(
             f"host {settings.host} can be reached from other machines: give --token (SQD_TOKEN), "
             "or listen on 127.0.0.1"
         )
+    if settings.read_token is not None and settings.token is None:
+        raise MonitorError("--read-token (SQD_READ_TOKEN) needs --token, or everybody could write")
     listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -91,10 +94,14 @@ def serve(
     from monitor.watch.retention import Limits
 
     channels = open_channels(settings)
-    token = settings.token.get_secret_value() if settings.token else None
-    hosts = LOOPBACK_HOSTS if settings.is_loopback else None
-    app = create_app(store, token=token, allowed_hosts=hosts, rules=settings.rules)
-    server = Server(app, log_config=None)
+    app = create_app(
+        store,
+        token=settings.token.get_secret_value() if settings.token else None,
+        read_token=settings.read_token.get_secret_value() if settings.read_token else None,
+        allowed_hosts=LOOPBACK_HOSTS if settings.is_loopback else None,
+        rules=settings.rules,
+    )
+    server = Server(app, log_config=None, server_header=False)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     limits = Limits(settings.retain_days, settings.retain_bytes, settings.retain_grids)
     watch = Watch(store, rules=settings.rules, limits=limits)

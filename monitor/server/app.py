@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
 from monitor.alerts.rule import Rule
+from monitor.errors import SettingsError
 from monitor.server import (
     alerts,
     events,
@@ -22,11 +23,14 @@ from monitor.server import (
     stopping,
     user_rules,
 )
-from monitor.server.auth import AUTH_ERRORS, Gate, login_router
+from monitor.server.auth import AUTH_ERRORS, Gate
+from monitor.server.caching import Tagging
 from monitor.server.curves import Curves
-from monitor.server.errors import add_error_handlers
+from monitor.server.errors import SHIELD_ERRORS, add_error_handlers
 from monitor.server.hub import Hub
+from monitor.server.login import login_router
 from monitor.server.shield import LOOPBACK_HOSTS, Shield
+from monitor.server.throttle import Throttle
 from monitor.store.connection import Store
 
 #: Answers shorter than this fit into one packet anyway, bytes.
@@ -45,6 +49,8 @@ def create_app(
     store: Store,
     *,
     token: str | None = None,
+    read_token: str | None = None,
+    throttle: Throttle | None = None,
     allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS,
     rules: Sequence[Rule] = (),
 ) -> FastAPI:
@@ -52,22 +58,25 @@ def create_app(
 
     Args:
         store: where the runs are; may be out of reach for a while (calls answer 503).
-        token: needed for all data; None lets everybody in who reaches the port, so bind to
-            loopback only.
+        token: who has it may do everything; None lets everybody in who reaches the port, so bind
+            to loopback only.
+        read_token: who has it may only read.
+        throttle: how wrong tokens are slowed.
         allowed_hosts: names in the Host header, without port, that are answered; None for all,
             when bound to more than loopback.
         rules: of the settings; they are shown, and cannot be removed over REST.
     Raises:
-        SettingsError: the token is empty.
+        SettingsError: a token is empty, or there is a read token without a write token.
         MonitorError: the dashboard's files are missing.
     """
     page.assets_dir()
-    gate = None if token is None else Gate(token)
+    gate = _gate(token, read_token, throttle)
     app = FastAPI(
         title="sqd-monitor",
         version=_version(),
         description=DESCRIPTION,
         lifespan=_lifespan,
+        responses=SHIELD_ERRORS,
         # Their pages load scripts from elsewhere, which our content policy forbids.
         docs_url=None,
         redoc_url=None,
@@ -77,9 +86,18 @@ def create_app(
     app.state.rules = {rule.id: rule for rule in rules}
     _add_routes(app, gate)
     add_error_handlers(app)
+    app.add_middleware(Tagging)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     app.add_middleware(Shield, allowed_hosts=allowed_hosts)
     return app
+
+
+def _gate(token: str | None, read_token: str | None, throttle: Throttle | None) -> Gate | None:
+    if token is not None:
+        return Gate(token, read_token, throttle=throttle)
+    if read_token is not None:
+        raise SettingsError("--read-token needs --token (SQD_TOKEN), or everybody could write")
+    return None
 
 
 def _add_routes(app: FastAPI, gate: Gate | None) -> None:

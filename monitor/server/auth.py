@@ -1,27 +1,36 @@
-"""Who may read: anybody on loopback, or whoever has the token."""
+"""Who may read and who may change: anybody on loopback, or whoever has the token for it."""
 
+import hashlib
 import hmac
-from typing import Annotated, Any
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import Depends, HTTPException, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from monitor.errors import SettingsError
-from monitor.server.schemas import ErrorDetail, Login
+from monitor.server.schemas import ErrorDetail
+from monitor.server.shield import HARMLESS
+from monitor.server.throttle import Throttle
 
 COOKIE = "sqd_session"
 #: A browser stays logged in for so long, seconds: a month of watching.
 COOKIE_S = 30 * 24 * 3600
-_MISSING = "this server needs its token: send `Authorization: Bearer <token>` or log in at /"
-_WRONG = "the token is wrong"
+MISSING = "this server needs its token: send `Authorization: Bearer <token>` or log in at /login"
+WRONG = "the token is wrong"
+READ_ONLY = "this token may only read; changes need the write token (--token)"
+
+Role = Literal["write", "read"]
 
 #: For /openapi.json: what every protected call may answer.
 AUTH_ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorDetail, "description": "no token"},
-    403: {"model": ErrorDetail, "description": "a wrong token"},
+    403: {"model": ErrorDetail, "description": "a wrong token, or one that may only read"},
+    429: {"model": ErrorDetail, "description": "too many wrong tokens at a time"},
 }
 
-_bearer = HTTPBearer(auto_error=False, description="the token the server was started with")
+_bearer = HTTPBearer(auto_error=False, description="one of the tokens the server was started with")
 _cookie = APIKeyCookie(
     name=COOKIE, auto_error=False, description="set by POST /api/login", scheme_name="Session"
 )
@@ -31,63 +40,88 @@ class Gate:
     """Checks the token of each call.
 
     Args:
-        token: what callers must know.
+        token: what those must know who may do everything.
+        read_token: what those must know who may only look; None: there is no such token.
+        throttle: holds back the answers to wrong tokens.
+        clock: Unix seconds, for the age of cookies.
     Raises:
-        SettingsError: the token is empty, which would let everybody in.
+        SettingsError: a token is empty, which would let everybody in, or both are the same.
     """
 
-    def __init__(self, token: str) -> None:
-        if not token:
-            raise SettingsError("the token is empty; set --token or SQD_TOKEN to a long random one")
-        self._token = token.encode()
-        #: What the cookie holds: proves the token, does not give it away.
-        self.session = hmac.new(self._token, b"sqd session", "sha256").hexdigest()
+    def __init__(
+        self,
+        token: str,
+        read_token: str | None = None,
+        *,
+        throttle: Throttle | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        tokens: dict[Role, str | None] = {"write": token, "read": read_token}
+        if "" in tokens.values():
+            raise SettingsError(
+                "a token is empty; set --token (SQD_TOKEN) and --read-token (SQD_READ_TOKEN) to "
+                "long random ones"
+            )
+        if token == read_token:
+            raise SettingsError("--read-token is the same as --token, so its readers could write")
+        self._secrets = {role: secret.encode() for role, secret in tokens.items() if secret}
+        self._throttle = throttle or Throttle()
+        self._clock = clock
 
     async def __call__(
         self,
+        request: Request,
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
         session: Annotated[str | None, Depends(_cookie)],
     ) -> None:
-        """Let the call pass, or answer 401 (nothing or an old cookie) or 403 (a wrong token)."""
+        """Let the call pass, or answer 401 (nothing or an old cookie) or 403 (not with this)."""
         if bearer is not None:
             # Headers are read as Latin-1, whatever was sent.
-            if not self.opens(bearer.credentials.encode("latin-1", "replace")):
-                raise HTTPException(403, _WRONG)
-        elif session is None or not hmac.compare_digest(session.encode(), self.session.encode()):
-            raise HTTPException(401, _MISSING, {"WWW-Authenticate": "Bearer"})
+            role = await self.admit(request, bearer.credentials.encode("latin-1", "replace"))
+        else:
+            role = await self._of_session(request, session)
+        if role == "read" and request.method not in HARMLESS:
+            raise HTTPException(403, READ_ONLY)
 
-    def opens(self, token: bytes) -> bool:
-        """Whether it is the token; takes the same time for every wrong one."""
-        return hmac.compare_digest(token, self._token)
+    async def admit(self, request: Request, token: bytes) -> Role:
+        """What `token` is for; a wrong one is answered late, with 403."""
+        # Digests are of one length: how long the right token is takes no time to tell.
+        told = hashlib.sha256(token).digest()
+        found: list[Role] = [
+            role
+            for role, secret in self._secrets.items()
+            if hmac.compare_digest(told, hashlib.sha256(secret).digest())
+        ]
+        if not found:
+            await self._throttle.hold(request)
+            raise HTTPException(403, WRONG)
+        return found[0]
 
+    def session(self, role: Role) -> str:
+        """What the cookie holds: proves the token until it ends, does not give it away."""
+        return self._signed(role, int(self._clock()) + COOKIE_S)
 
-def login_router(gate: Gate | None) -> APIRouter:
-    """`POST /api/login`: the token for a cookie that scripts cannot read."""
-    router = APIRouter(tags=["login"])
+    def role_of(self, session: str) -> Role | None:
+        """What a cookie is for; None if it has ended or is none of ours."""
+        ends = session.partition(".")[0]
+        if not (ends.isascii() and ends.isdecimal() and len(ends) <= len(str(2**53))):
+            return None
+        found: list[Role] = [
+            role
+            for role in self._secrets
+            if hmac.compare_digest(session.encode(), self._signed(role, int(ends)).encode())
+        ]
+        return found[0] if found and int(ends) > self._clock() else None
 
-    @router.post(
-        "/api/login",
-        status_code=204,
-        responses={
-            403: AUTH_ERRORS[403],
-            422: {"model": ErrorDetail, "description": "no token in the body"},
-        },
-    )
-    async def login(body: Login, request: Request) -> Response:
-        """Exchange the token for a session cookie (HttpOnly, SameSite=Strict)."""
-        response = Response(status_code=204)
-        if gate is None:
-            return response
-        if not gate.opens(body.token.encode(errors="replace")):
-            raise HTTPException(403, _WRONG)
-        response.set_cookie(
-            COOKIE,
-            gate.session,
-            max_age=COOKIE_S,
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="strict",
-        )
-        return response
+    async def _of_session(self, request: Request, session: str | None) -> Role:
+        role = self.role_of(session) if session else None
+        if role is None:
+            if session:
+                # Made with a guessed token, it would be as good as the token.
+                await self._throttle.hold(request)
+            raise HTTPException(401, MISSING, {"WWW-Authenticate": "Bearer"})
+        return role
 
-    return router
+    def _signed(self, role: Role, ends_s: int) -> str:
+        proof = hmac.new(self._secrets[role], f"sqd {role} until {ends_s}".encode(), "sha256")
+        return f"{ends_s}.{proof.hexdigest()}"

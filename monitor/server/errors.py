@@ -3,8 +3,10 @@
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from monitor.errors import (
     StoreError,
@@ -20,6 +22,9 @@ RETRY_AFTER_S = 2
 #: Longest piece of a refused value that is quoted back, characters.
 MOST_QUOTED = 60
 
+#: What the framework says, and nobody else here, of a body that it cannot even decode.
+UNREADABLE = 400
+
 #: For /openapi.json: what every call on one run may answer.
 RUN_ERRORS: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorDetail, "description": "unknown run, metric or step; says which"},
@@ -29,6 +34,13 @@ RUN_ERRORS: dict[int | str, dict[str, Any]] = {
 #: For /openapi.json: what calls on all runs may answer.
 QUERY_ERRORS: dict[int | str, dict[str, Any]] = {code: RUN_ERRORS[code] for code in (422, 503)}
 
+#: For /openapi.json: what stands before every call may answer (monitor.server.shield).
+SHIELD_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorDetail, "description": "a host name that is not answered to"},
+    413: {"model": ErrorDetail, "description": "a body that is too large"},
+    414: {"model": ErrorDetail, "description": "an address that is too long"},
+}
+
 
 def add_error_handlers(app: FastAPI) -> None:
     """Answer every error of `app` as JSON."""
@@ -36,6 +48,7 @@ def add_error_handlers(app: FastAPI) -> None:
         app.add_exception_handler(unknown, _not_found)
     app.add_exception_handler(StoreError, _away)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _defect)
 
 
@@ -51,6 +64,13 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     detail = "; ".join(dict.fromkeys(_sentence(entry) for entry in error.errors()))
     return JSONResponse({"detail": detail}, 422)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == UNREADABLE:
+        return JSONResponse({"detail": "request body, as a whole: it is no JSON in UTF-8"}, 422)
+    return await http_exception_handler(request, error)
 
 
 async def _defect(request: Request, error: Exception) -> JSONResponse:

@@ -22,20 +22,38 @@ PING_S = 15
 RETRY_MS = 1000
 #: Ids are two numbers that fit into 64 bits.
 EVENT_ID = re.compile(r"\d{1,19}-\d{1,19}", re.ASCII)
+#: Longest id that is looked at, characters: two numbers and what stands between.
+MOST_ID = 64
 
 router = APIRouter(prefix="/api", tags=["events"])
 
 LastEventId = Annotated[
-    str | None, Header(description="resume after this event", examples=["1795300000000-0"])
+    str | None,
+    Header(max_length=MOST_ID, description="resume after this event", examples=["1795300000000-0"]),
 ]
 LastEventIdQuery = Annotated[
     str | None,
-    Query(alias="last_event_id", description="the same, for clients that cannot set headers"),
+    Query(
+        alias="last_event_id",
+        max_length=MOST_ID,
+        description="the same, for clients that cannot set headers",
+        examples=["1795300000000-0"],
+    ),
 ]
+#: One event of a stream; the first has an id alone.
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "resume after it with Last-Event-ID"},
+        "event": {"enum": ["points", "alert", "status", "stop", "reset"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer", "description": "milliseconds"},
+    },
+}
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "`points`, `alert`, `status` and `reset` events (docs/api.md)",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "`points`, `alert`, `status`, `stop` and `reset` events (docs/api.md)",
+        "content": {"text/event-stream": {"schema": EVENT}},
     }
 }
 

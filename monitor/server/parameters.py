@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Request
 
 from monitor.server.curves import Curves
 from monitor.store.connection import Store
+from trainer_hooks import keys
 
 #: Largest step: browsers count exactly up to here.
 MAX_STEP = 2**53 - 1
@@ -27,5 +28,12 @@ async def curves_of(request: Request) -> Curves:
 
 CurvesOfApp = Annotated[Curves, Depends(curves_of)]
 StoreOfApp = Annotated[Store, Depends(store_of)]
-RunId = Annotated[str, Path(description="id of the run, percent-encoded", examples=["demo"])]
+RunId = Annotated[
+    str,
+    Path(
+        max_length=keys.MAX_RUN_NAME,
+        description="id of the run, percent-encoded",
+        examples=["demo"],
+    ),
+]
 Step = Annotated[int, Path(description="training step", ge=0, le=MAX_STEP, examples=[600])]

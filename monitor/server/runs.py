@@ -1,23 +1,42 @@
 """Runs: the list, one of them, its removal."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from monitor.server.errors import RUN_ERRORS
+from monitor.server.errors import QUERY_ERRORS, RUN_ERRORS
+from monitor.server.listing import (
+    LIST_HEADERS,
+    Limit,
+    Offset,
+    Statuses,
+    Tags,
+    choose_runs,
+    tell_pages,
+)
 from monitor.server.parameters import RunId, StoreOfApp
 from monitor.server.schemas import RunDetail, RunSummary
 from monitor.server.summaries import describe, summarize
 from monitor.store.lag import read_lag
-from monitor.store.runs import delete_run, read_run, read_runs, run_ids
+from monitor.store.runs import delete_run, read_run
 from monitor.store.workers import alive_workers
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 
 
-@router.get("", responses={503: RUN_ERRORS[503]})
-def list_runs(store: StoreOfApp) -> list[RunSummary]:
-    """All runs, newest first."""
+@router.get("", responses={**QUERY_ERRORS, 200: {"headers": LIST_HEADERS}})
+def list_runs(
+    store: StoreOfApp,
+    request: Request,
+    response: Response,
+    tags: Tags = [],  # noqa: B006 - FastAPI hands out copies
+    statuses: Statuses = [],  # noqa: B006
+    offset: Offset = 0,
+    limit: Limit = None,
+) -> list[RunSummary]:
+    """Runs, newest first; without a limit all of them."""
+    found, total = choose_runs(store, tags, statuses, offset, limit)
+    tell_pages(request, response, total, offset, limit)
     now_s = store.now_s()
-    return [summarize(record, now_s) for record in read_runs(store, run_ids(store))]
+    return [summarize(record, now_s) for record in found]
 
 
 @router.get("/{run}", responses=RUN_ERRORS)

@@ -201,9 +201,10 @@ class Modes(BaseModel):
 
 
 class Login(BaseModel):
-    """The token, to be exchanged for a cookie."""
+    """A token, to be exchanged for a cookie."""
 
     token: str = Field(max_length=4096)
+    next: str = Field(default="/", max_length=4096, description="path to go on to, after a form")
 
 
 class Health(BaseModel):

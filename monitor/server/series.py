@@ -50,15 +50,28 @@ Metrics = Annotated[
         examples=[["S.G", "Q"]],
     ),
 ]
-First = Annotated[OptionalStep, Query(alias="from", description="first step; empty: no bound")]
-Last = Annotated[OptionalStep, Query(alias="to", description="last step; empty: no bound")]
+First = Annotated[
+    OptionalStep, Query(alias="from", description="first step; empty: no bound", examples=[0])
+]
+Last = Annotated[
+    OptionalStep, Query(alias="to", description="last step; empty: no bound", examples=[5000])
+]
 Points = Annotated[
-    int, Query(ge=0, le=MOST_POINTS, description="most points of a metric; 0: everything")
+    int,
+    Query(
+        ge=0,
+        le=MOST_POINTS,
+        description="most points of a metric; 0: everything",
+        examples=[2000],
+    ),
 ]
 
 Format = Annotated[
     Literal["json", "csv"],
-    Query(description="`csv`: rows of metric,step,epoch,time,value,stderr,n,status"),
+    Query(
+        description="`csv`: rows of metric,step,epoch,time,value,stderr,n,status",
+        examples=["json"],
+    ),
 ]
 
 

@@ -1,5 +1,5 @@
 """What stands before every call: which hosts we answer to, whose pages may change something, how
-large a body may be, headers."""
+large a body and an address may be, headers."""
 
 from collections.abc import Collection
 
@@ -12,8 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 #: What other people's pages may have a browser do: look, since they cannot read the answer.
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
-#: Largest body of a request, bytes: a token is all that is ever sent.
+#: Largest body of a request, bytes: a token or a sentence is all that is ever sent.
 MOST_BODY_BYTES = 16 * 1024
+#: Longest path with its query, bytes: 500 metrics of 100 letters. The server itself ends at 64 KiB
+#: of line and headers together.
+MOST_ADDRESS_BYTES = 56 * 1024
 
 #: Plotly writes inline styles; nothing else leaves the page's own origin.
 CONTENT_POLICY = "; ".join(
@@ -58,18 +61,22 @@ class Shield:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        length = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+        refusal = self._refusal(scope["method"], Headers(scope=scope), length)
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
+    def _refusal(self, method: str, headers: Headers, address_bytes: int) -> JSONResponse | None:
         host = _name(headers.get("host", ""))
         if self._hosts is not None and host not in self._hosts:
             detail = f"this server does not answer to the host name {host!r}"
             return JSONResponse({"detail": detail}, 400)
+        if address_bytes > MOST_ADDRESS_BYTES:
+            detail = f"the address is {address_bytes} bytes long; the limit is {MOST_ADDRESS_BYTES}"
+            return JSONResponse({"detail": detail}, 414)
         if method not in HARMLESS and _is_foreign(headers):
             return JSONResponse({"detail": "a page of another site must not change anything"}, 403)
         length = headers.get("content-length", "0")

@@ -43,7 +43,7 @@ class Store:
 
     def tell_blob_url(self) -> None:
         """Say where frames go to a durable Redis that came back empty."""
-        if self.blob_url != self.redis_url:
+        if self.blob_url != self.redis_url and not _is_personal(self.blobs):
             with reachable(self.redis_url):
                 self.data.set(keys.BLOB_URL, self.blob_url, nx=True)
 
@@ -53,14 +53,19 @@ def open_store(redis_url: str, blob_url: str | None = None) -> Store:
 
     Args:
         redis_url: of the durable Redis.
-        blob_url: of the volatile one, told to everybody; None: what was told, else the same.
+        blob_url: of the volatile one, told to everybody unless it names a user of an access list,
+            who would then be anybody; None: what was told, else the same.
     Raises:
         StoreUnavailableError: the durable Redis does not answer.
     """
     data = _client(redis_url)
+    if blob_url is not None:
+        blobs = _client(blob_url)
+        if not _is_personal(blobs):
+            with reachable(redis_url):
+                data.set(keys.BLOB_URL, blob_url)
+        return Store(data, blobs, redis_url, blob_url)
     with reachable(redis_url):
-        if blob_url is not None:
-            data.set(keys.BLOB_URL, blob_url)
         told = data.get(keys.BLOB_URL)
     if not told:
         return Store(data, data, redis_url, redis_url)
@@ -90,7 +95,13 @@ def text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def _is_personal(client: "redis.Redis") -> bool:
+    return bool(client.connection_pool.connection_kwargs.get("username"))
+
+
 def _client(url: str) -> "redis.Redis":
+    # Older clients trust a certificate for any name; what the URL says still wins.
+    named = {"ssl_check_hostname": True} if url.startswith("rediss://") else {}
     try:
         return redis.Redis.from_url(
             url,
@@ -98,6 +109,7 @@ def _client(url: str) -> "redis.Redis":
             socket_connect_timeout=CONNECT_TIMEOUT_S,
             retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), RETRIES),
             protocol=2,
+            **named,
         )
     except ValueError as error:
         raise StoreError(f"the Redis URL {masked(url)!r} is not usable: {error}") from error

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from monitor.client import Client
 from tests.store.processes import alive, command_line, descendants, marked
 
 #: Longest wait for an address, a point, a worker, seconds: on two cores with others at work.
@@ -28,9 +28,12 @@ class Product:
     Args:
         home: its data directory.
         arguments: the command and its options.
+        environment: more variables.
     """
 
-    def __init__(self, home: Path, *arguments: str) -> None:
+    def __init__(
+        self, home: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.home = home
         self._mark = uuid.uuid4().hex
         self._known: set[int] = set()
@@ -43,7 +46,7 @@ class Product:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 cwd=home.parent,
-                env={**clean, MARK: self._mark},
+                env={**clean, **(environment or {}), MARK: self._mark},
             )
 
     @property
@@ -67,7 +70,7 @@ class Product:
     @property
     def endpoint(self) -> dict[str, Any]:
         """What it tells hooks and commands, once it serves."""
-        self.get("/api/runs")
+        list(self.client.runs())
         told: dict[str, Any] = json.loads((self.home / "endpoint").read_text())
         return told
 
@@ -75,10 +78,10 @@ class Product:
         found = re.search(r"http://[\w.:\[\]]+", "\n".join(self.output))
         return found.group() if found else ""
 
-    def get(self, path: str) -> Any:
-        """JSON of an answer."""
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
-            return json.load(answer)
+    @property
+    def client(self) -> Client:
+        """Of its server, which has no token."""
+        return Client(self.url)
 
     def workers(self) -> dict[str, int]:
         """Process of each lane that is there."""

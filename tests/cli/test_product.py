@@ -41,7 +41,7 @@ def push(product: Product, run: str, redis_url: str = "") -> None:
 
 
 def done(product: Product, run: str) -> bool:
-    (found,) = [each for each in product.get("/api/runs") if each["id"] == run]
+    (found,) = [each for each in product.client.runs() if each["id"] == run]
     return bool(found["last_step"] == 4 and "S.G" in found["latest"])
 
 
@@ -63,7 +63,7 @@ def assert_nothing_is_left(product: Product, ports: set[int]) -> None:
 
 def test_up_from_start_to_end_and_again(start: Start, tmp_path: Path) -> None:
     product = start("up", "--port", "0")
-    assert product.get("/api/runs") == []
+    assert list(product.client.runs()) == []
     endpoint = product.home / "endpoint"
     assert stat.S_IMODE(endpoint.stat().st_mode) == 0o600
     assert product.endpoint["server_url"] == product.url
@@ -102,7 +102,7 @@ def test_up_from_start_to_end_and_again(start: Start, tmp_path: Path) -> None:
     assert_nothing_is_left(product, ports)
 
     again = start("up", "--port", "0")
-    assert [run["id"] for run in again.get("/api/runs")] == ["first"]
+    assert [run["id"] for run in again.client.runs()] == ["first"]
     push(again, "second")
     code, took_s = again.stop(signal.SIGTERM)
     assert code == 0
@@ -118,7 +118,7 @@ def test_killed_product_leaves_no_orphan_and_loses_no_run(start: Start) -> None:
     product.process.wait()
     # At once: the lock waits for what is still closing its files.
     heir = start("up", "--port", "0")
-    assert [run["id"] for run in heir.get("/api/runs")] == ["first"]
+    assert [run["id"] for run in heir.client.runs()] == ["first"]
     assert product.left(STOP_S) == []
     push(heir, "second")
     code, _ = heir.stop()
@@ -130,7 +130,7 @@ def test_server_and_worker_of_their_own(
 ) -> None:
     server = start("server", "--port", "0", "--redis-url", embedded.redis_url)
     worker = start("worker", "--redis-url", embedded.redis_url)
-    assert server.get("/api/runs") == []
+    assert list(server.client.runs()) == []
     push(server, "first", embedded.redis_url)
     server.until(lambda: len(alive_workers(store)) == 2, "no worker")
     assert any(line.startswith("worker: Q: mtcnn on ") for line in worker.output)
@@ -168,7 +168,7 @@ def test_worker_that_dies_is_started_again(start: Start, lane: str) -> None:
 @pytest.mark.parametrize("which", [0, 1])
 def test_redis_that_dies_ends_the_product(start: Start, which: int) -> None:
     product = start("up", "--port", "0")
-    product.get("/api/runs")
+    list(product.client.runs())
     os.kill(product.redis()[which], signal.SIGKILL)
     assert product.wait() == 1
     name = ("durable", "volatile")[which]
@@ -202,7 +202,7 @@ def test_demo_ends_by_itself_with_a_summary(start: Start) -> None:
 def test_interrupted_demo_is_finished_not_lost(start: Start) -> None:
     product = start("demo", "--port", "0")
     product.until(
-        lambda: any("S.G" in run["latest"] for run in product.get("/api/runs")), "no training"
+        lambda: any("S.G" in run["latest"] for run in product.client.runs()), "no training"
     )
     ports = ports_of(product)
     code, took_s = product.stop()
@@ -211,5 +211,5 @@ def test_interrupted_demo_is_finished_not_lost(start: Start) -> None:
     assert "Traceback" not in "\n".join(product.output)
     assert_nothing_is_left(product, ports)
     again = start("up", "--port", "0")
-    (run,) = again.get("/api/runs")
+    (run,) = again.client.runs()
     assert (run["id"], run["status"]) == ("demo", "finished")

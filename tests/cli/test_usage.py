@@ -135,6 +135,11 @@ def test_open_address_needs_a_token(sqd: Sqd, host: str) -> None:
     assert f"host {host} can be reached from other machines: give --token (SQD_TOKEN)" in line
 
 
+def test_read_token_alone_would_let_everybody_write(sqd: Sqd) -> None:
+    line = one_line(sqd("up", "--read-token", "t", "--port", "0"), 1)
+    assert "--read-token (SQD_READ_TOKEN) needs --token" in line
+
+
 def test_host_that_is_none(sqd: Sqd) -> None:
     line = one_line(sqd("up", "--host", "no.such.host.invalid", "--token", "t"), 1)
     assert "no.such.host.invalid cannot be used" in line

@@ -4,7 +4,7 @@ import {
   ApiError,
   getJson,
   gridPath,
-  login,
+  loginPath,
   pagePath,
   runOfPath,
   runPath,
@@ -61,17 +61,7 @@ test("no answer and half an answer have status 0", async () => {
   await assert.rejects(getJson("/x", {fetch: answering(200, '{"a"')}), {status: 0});
 });
 
-test("the token travels in the body, never in the address", async () => {
-  const calls = [];
-  const fetch = async (...call) => {
-    calls.push(call);
-    return new Response(null, {status: 204});
-  };
-  await login("secret", {fetch});
-  const [path, {method, body}] = calls[0];
-  assert.deepEqual([path, method, JSON.parse(body)], ["/api/login", "POST", {token: "secret"}]);
-  await assert.rejects(login("x", {fetch: answering(401, '{"detail": "wrong token"}')}), {
-    status: 401,
-    message: "wrong token"
-  });
+test("from the login the browser comes back to where it was", () => {
+  const path = loginPath({pathname: "/runs/a%20b", search: "?x=step&with=c"});
+  assert.equal(path, "/login?next=%2Fruns%2Fa%2520b%3Fx%3Dstep%26with%3Dc");
 });

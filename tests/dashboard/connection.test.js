@@ -17,6 +17,7 @@ function connect() {
   };
   const env = clock.env({
     hidden: () => world.hidden,
+    logIn: () => world.calls.push("log in"),
     onVisibility: (listener) => {
       world.look = listener;
       return () => (world.look = null);
@@ -129,6 +130,14 @@ test("a token that is not right ends the connection", async () => {
   world.take();
   await world.clock.pass(100_000);
   assert.deepEqual(world.take(), []);
+  assert.ok(sources.at(-1).closed);
+});
+
+test("without a session the page goes to the login, once", async () => {
+  const world = await connected();
+  world.failure = new ApiError(401, "no token");
+  await world.clock.pass(100_000);
+  assert.deepEqual(world.take(), ["poll", "log in"]);
   assert.ok(sources.at(-1).closed);
 });
 

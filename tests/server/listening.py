@@ -21,9 +21,9 @@ WAIT_S = 10.0
 
 
 @contextlib.contextmanager
-def serving(app: FastAPI) -> Iterator[httpx.Client]:
+def serving(app: FastAPI, port: int = 0) -> Iterator[httpx.Client]:
     """A client of the app behind a real server."""
-    server = Server(app, host="127.0.0.1", port=0, log_level="error")
+    server = Server(app, host="127.0.0.1", port=port, log_level="error")
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

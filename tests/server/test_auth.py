@@ -1,5 +1,6 @@
 """Who may read what with which token."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -7,12 +8,15 @@ import pytest
 
 from monitor.errors import SettingsError
 from monitor.server.app import create_app
+from monitor.server.auth import COOKIE_S, Gate
 from monitor.store.connection import Store
 from tests.server.laboratory import Laboratory
 from tests.server.listening import EventStream, serving
 
 TOKEN = "correct horse battery ✓"
+READ_TOKEN = "only looking"
 HEADER = {b"Authorization": f"Bearer {TOKEN}".encode()}
+READER = {"Authorization": f"Bearer {READ_TOKEN}"}
 GUARDED = [
     "/api/runs",
     "/api/runs/demo",
@@ -25,13 +29,13 @@ GUARDED = [
     "/api/events",
     "/metrics",
 ]
-OPEN = ["/", "/runs/demo", "/static/main.js", "/healthz", "/readyz", "/openapi.json"]
+OPEN = ["/", "/login", "/runs/demo", "/static/main.js", "/healthz", "/readyz", "/openapi.json"]
 
 
 @pytest.fixture
 def client(store: Store) -> Iterator[httpx.Client]:
-    """Of a server with a token."""
-    with serving(create_app(store, token=TOKEN)) as found:
+    """Of a server with both tokens."""
+    with serving(create_app(store, token=TOKEN, read_token=READ_TOKEN)) as found:
         yield found
 
 
@@ -100,6 +104,60 @@ def test_without_a_token_login_is_harmless(store: Store) -> None:
         assert "set-cookie" not in answer.headers
 
 
-def test_empty_token_is_refused(store: Store) -> None:
-    with pytest.raises(SettingsError, match="token is empty"):
-        create_app(store, token="")
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        ({"token": ""}, "token is empty"),
+        ({"token": "t", "read_token": ""}, "token is empty"),
+        ({"token": "t", "read_token": "t"}, "is the same as --token"),
+        ({"read_token": "t"}, "needs --token"),
+    ],
+)
+def test_tokens_that_let_too_much_pass_are_refused(
+    store: Store, tokens: dict[str, str], said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        create_app(store, **tokens)  # type: ignore[arg-type]
+
+
+def test_reader_reads_everything_and_changes_nothing(
+    client: httpx.Client, laboratory: Laboratory
+) -> None:
+    laboratory.weights(laboratory.start("demo"), {"loss.G": [1.0]})
+    description = client.get("/openapi.json").json()
+    guarded = [
+        (path, method)
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+        if operation.get("security")
+    ]
+    for path, method in guarded:
+        address = re.sub(r"\{\w+\}", "1", path.replace("{run}", "demo"))
+        with client.stream(method, address, headers=READER) as answer:
+            assert (answer.status_code == 403) == (method != "get"), (path, method)
+    assert {method for _, method in guarded} >= {"get", "post", "delete"}
+    assert client.get("/api/runs/demo", headers=HEADER).json()["stop"] is None
+
+
+def test_session_is_for_what_its_token_was(client: httpx.Client, laboratory: Laboratory) -> None:
+    laboratory.weights(laboratory.start("demo"), {"loss.G": [1.0]})
+    client.post("/api/login", json={"token": READ_TOKEN})
+    refused = client.delete("/api/runs/demo")
+    assert refused.status_code == 403
+    assert "may only read" in refused.json()["detail"]
+    assert client.get("/api/runs/demo").status_code == 200
+    client.post("/api/login", json={"token": TOKEN})
+    assert client.delete("/api/runs/demo").status_code == 204
+
+
+def test_session_ends_and_cannot_be_made_longer() -> None:
+    now_s = [1000.0]
+    gate = Gate(TOKEN, READ_TOKEN, clock=lambda: now_s[0])
+    session = gate.session("read")
+    assert gate.role_of(session) == "read"
+    ends, _, proof = session.partition(".")
+    for forged in (f"{int(ends) + 1}.{proof}", f"{ends}.", proof, f"-{session}", "é.1", "9" * 5000):
+        assert gate.role_of(forged) is None
+    assert Gate("another", READ_TOKEN).role_of(gate.session("write")) is None
+    now_s[0] += COOKIE_S
+    assert gate.role_of(session) is None

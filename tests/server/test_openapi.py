@@ -35,10 +35,12 @@ CALLS = {
     "/api/runs/{run}/events",
     "/api/events",
     "/api/login",
+    "/api/logout",
     "/healthz",
     "/readyz",
     "/metrics",
 }
+OPEN = ("/api/login", "/api/logout")
 JSON = "application/json"
 
 
@@ -63,8 +65,11 @@ def test_every_call_is_described(description: dict[str, Any]) -> None:
         assert operation["description"], path
         for parameter in operation.get("parameters", []):
             assert parameter["description"], (path, parameter["name"])
+            told = {**parameter, **parameter["schema"]}
+            hidden = parameter["in"] == "cookie"
+            assert hidden or told.get("examples"), (path, parameter["name"])
         for status, answer in operation["responses"].items():
-            bodiless = status in ("204", "304")
+            bodiless = status in ("204", "303", "304")
             assert bodiless or all(c["schema"] for c in answer["content"].values()), path
 
 
@@ -81,7 +86,7 @@ def test_protection_is_described(store: Store) -> None:
     with serving(create_app(store, token="t")) as client:
         description = client.get("/openapi.json").json()
     for path, operation in operations(description):
-        guarded = path == "/metrics" or (path.startswith("/api/") and path != "/api/login")
+        guarded = path == "/metrics" or (path.startswith("/api/") and path not in OPEN)
         assert bool(operation.get("security")) == guarded, path
         assert {"401", "403"} <= set(operation["responses"]) or not guarded
 

@@ -58,3 +58,16 @@ def test_large_body_is_refused(client: httpx.Client) -> None:
 def test_body_of_unknown_length_is_refused(client: httpx.Client) -> None:
     answer = client.post("/api/login", content=iter([b"x" * 10]))
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/api/runs", "/api/runs/demo/series", "/nowhere"])
+def test_long_address_is_refused(client: httpx.Client, path: str) -> None:
+    answer = client.get(f"{path}?metric={'x' * 57_344}")
+    assert answer.status_code == 414
+    assert "the limit is 57344" in answer.json()["detail"]
+
+
+def test_an_address_of_all_metrics_that_one_call_takes_is_answered(client: httpx.Client) -> None:
+    query = "&".join(f"metric={'x' * 100}" for _ in range(500))
+    answer = client.get(f"/api/runs/absent/series?{query}")
+    assert answer.json() == {"detail": "no run is called 'absent'"}

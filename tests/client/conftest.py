@@ -1,0 +1,35 @@
+"""A server with a token, and what it shows."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from monitor.client import Client
+from monitor.server.app import create_app
+from monitor.store.connection import Store
+from monitor.store.embedded import EmbeddedRedis
+from tests.server.laboratory import Laboratory
+from tests.server.listening import serving
+
+TOKEN, READ_TOKEN = "correct horse ✓", "only looking"
+
+
+@pytest.fixture
+def laboratory(store: Store, embedded: EmbeddedRedis) -> Iterator[Laboratory]:
+    """Makes runs in the emptied store."""
+    maker = Laboratory(store, embedded.redis_url)
+    yield maker
+    maker.close()
+
+
+@pytest.fixture
+def address(store: Store) -> Iterator[str]:
+    """Of the server."""
+    with serving(create_app(store, token=TOKEN, read_token=READ_TOKEN)) as found:
+        yield str(found.base_url)
+
+
+@pytest.fixture
+def client(address: str) -> Client:
+    """May do everything."""
+    return Client(address, TOKEN)
