@@ -1,5 +1,5 @@
 # make demo   install and watch a real GAN learn real faces
-# make test   install and run every test (the browser comes from apt if it is missing)
+# make test   install and run every test (the browser comes from apt if it is missing, axe-core from npm)
 # make bench-peers  .venv-peers: this product beside other loggers, for benchmarks/hooks
 # make check  formatting, lint, types, import rules, then the tests: what CI runs
 
@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
+# Looks for what people with disabilities would stumble over; only the browser's tests need it.
+AXE := tests/dashboard/node_modules/axe-core/axe.min.js
 # Versions that were tested together; the ranges in pyproject.toml are what users may combine.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -19,7 +21,7 @@ demo: $(VENV)/installed
 up: $(VENV)/installed
 	$(BIN)/sqd up
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev $(AXE)
 	(command -v chromium && command -v tc && command -v curl && command -v openssl) >/dev/null \
 	|| (apt-get update -qq && apt-get install -y -qq chromium iproute2 curl openssl)
 	$(BIN)/pytest
@@ -53,6 +55,10 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP_INSTALL) --editable '.[dev]'
 	touch $@ $(VENV)/installed
 
+$(AXE): tests/dashboard/package.json
+	npm install --prefix tests/dashboard --no-package-lock --no-audit --no-fund --silent
+	touch $@
+
 # Pins what is installed now; run the tests before committing it.
 constraints: $(VENV)/installed-dev
 	$(BIN)/pip freeze --exclude-editable > constraints.txt
@@ -70,4 +76,4 @@ $(PEERS)/installed: pyproject.toml | $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist artifacts .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) tests/dashboard/node_modules build dist artifacts .mypy_cache .pytest_cache .ruff_cache

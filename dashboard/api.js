@@ -66,6 +66,11 @@ export async function postJson(path, body, {fetch = globalThis.fetch} = {}) {
   return response.status === 204 ? null : await response.json();
 }
 
+export async function remove(path, {fetch = globalThis.fetch} = {}) {
+  const response = await ask(path, {method: "DELETE"}, fetch);
+  if (!response.ok) throw new ApiError(response.status, await detailOf(response));
+}
+
 async function ask(path, {signal, ...options}, fetch) {
   const late = AbortSignal.timeout(timeout);
   try {

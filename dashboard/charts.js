@@ -12,11 +12,14 @@ const restFactor = 5; // of a drawing's own time: a fifth of a core at most, how
 const config = {displayModeBar: false, doubleClick: false, scrollZoom: false, showTips: false};
 
 export class Curves {
-  // getModel() -> {panels, series, axis, range, smoothing, color, alerts, restarts, pinned, notes},
-  // at each drawing
-  constructor(getModel, {onZoom, onHover, onPick, onFollow, onAlert, onDraw}) {
-    Object.assign(this, {getModel, onZoom, onDraw, drawnAt: 0, drawingTime: 0});
-    this.plot = h("div", {id: "curves", role: "img"});
+  // getModel() -> {panels, series, axis, range, smoothing, color, alerts, restarts, pinned, notes,
+  // expected?}, at each drawing. still: without zoom
+  constructor(
+    getModel,
+    {id = "curves", still = false, onZoom, onHover, onPick, onFollow, onAlert, onDraw}
+  ) {
+    Object.assign(this, {getModel, still, onZoom, onDraw, drawnAt: 0, drawingTime: 0});
+    this.plot = h("div", {id, role: "img"});
     this.overlay = new Overlay({onAlert});
     this.root = h("div", {class: "figure"}, this.plot, this.overlay.root);
     this.crosshair = new Crosshair(this.root, this.overlay, {onHover, onPick, onFollow});
@@ -27,7 +30,7 @@ export class Curves {
   async start() {
     this.plotly = await loadPlotly();
     this.draw();
-    this.plot.on?.("plotly_relayout", (change) => this.zoom(change));
+    if (!this.still) this.plot.on?.("plotly_relayout", (change) => this.zoom(change));
   }
 
   stop() {
@@ -77,7 +80,7 @@ export class Curves {
   figure() {
     // on a phone a finger on the curves scrolls the page
     const touch = matchMedia("(pointer: coarse)").matches;
-    return figureOf(this.frame, this.look, touch ? false : "zoom");
+    return figureOf(this.frame, this.look, touch || this.still ? false : "zoom");
   }
 }
 

@@ -1,5 +1,6 @@
 // The switches of the curves: x axis, unit of S, follow, and what is folded below.
 
+import {choice} from "./choice.js";
 import {h, setAttribute} from "./element.js";
 import {smoothings} from "./smoothing.js";
 import {toggled} from "./state.js";
@@ -47,8 +48,9 @@ export class Controls {
   }
 
   // available: which folds have something in them
-  update({x, unit, smooth, open, range, step}, available) {
-    this.axis.update(x);
+  update({x, unit, smooth, open, range, step, difference, with: others}, available) {
+    const apart = difference && others.length > 0; // two runs have no moment in common
+    this.axis.update(x, apart ? ["time"] : []);
     this.unit.update(unit);
     this.smooth.update(smooth);
     setAttribute(this.follow, "aria-pressed", String(range === null && step === null));
@@ -57,22 +59,4 @@ export class Controls {
       setAttribute(button, "aria-expanded", String(open.includes(name) && available[name]));
     }
   }
-}
-
-function choice(label, options, onChoose) {
-  const buttons = options.map(([value, text]) => ({
-    value,
-    button: h("button", {onclick: () => onChoose(value)}, text)
-  }));
-  return {
-    root: h(
-      "div",
-      {class: "choice", role: "group", "aria-label": label},
-      buttons.map(({button}) => button)
-    ),
-    update: (chosen) => {
-      for (const {value, button} of buttons)
-        setAttribute(button, "aria-pressed", String(value === chosen));
-    }
-  };
 }

@@ -17,7 +17,8 @@ export class Details {
   }
 }
 
-export function rowsOf({networks, config, segments, started, worker, diversity}) {
+export function rowsOf(detail) {
+  const {networks, config, segments, started, worker, diversity, checkpoints} = detail;
   const rows = [["started", formatDate(started)]];
   for (const [name, network] of Object.entries(networks ?? {})) {
     const {parameters, tensors, weights} = network;
@@ -35,6 +36,13 @@ export function rowsOf({networks, config, segments, started, worker, diversity})
       `steps ${formatCount(first)}–${formatCount(last)}, from ${formatDate(begun)}${where}`
     ]);
   });
+  for (const {step, path, host, pinned} of checkpoints ?? []) {
+    const state = pinned ? "" : ", left by a trainer that had ended";
+    rows.push([
+      "checkpoint",
+      `step ${formatCount(step)}, from before an alert: ${path} on ${host}${state}`
+    ]);
+  }
   if (diversity) {
     const {reference, modes, ceiling} = diversity;
     const size = `${formatCount(modes)} modes, ceiling ${formatNumber(ceiling)} nats`;

@@ -16,6 +16,7 @@ export class RunFeed {
     this.steps = []; // that have an image grid, ascending
     this.wanted = []; // metrics that are shown
     this.heard = new Set(); // metrics that came by event
+    this.complete = false; // alerts and steps are known
     this.arrived = null; // alerts and steps that came by event while they were fetched
     this.series = new SeriesStore(
       (metrics, points) => get(seriesPath(run, metrics, points)),
@@ -65,6 +66,7 @@ export class RunFeed {
     this.arrived = null;
     this.alerts = mergeAlerts(alerts, arrived.alerts);
     this.steps = without(mergeSteps(steps, arrived.steps), arrived.gone);
+    this.complete = true;
     this.onChange("alerts");
     this.onChange("samples");
   }
@@ -97,7 +99,15 @@ export class RunFeed {
       this.alerts = mergeAlerts(this.alerts, [data]);
       this.onChange("alerts");
     }
+    if (type === "stop") this.setStop(data.stop);
     this.connection.beat(); // the description of the run has changed with it
+  }
+
+  // What is asked of the trainer, as the server just said.
+  setStop(stop) {
+    if (!this.detail) return;
+    this.detail = {...this.detail, stop};
+    this.onChange("detail");
   }
 
   receivePoints(series, steps) {

@@ -1,5 +1,6 @@
 // What is shown -> a frame (what stands where) -> the traces and layout of a Plotly figure.
 
+import {expectationTraces} from "./band.js";
 import {convertX} from "./columns.js";
 import {layoutOf, placePanels, yAxisName} from "./layout.js";
 import {fullRange, yRange} from "./ranges.js";
@@ -8,7 +9,7 @@ import {toPlotTime, tracesOf} from "./traces.js";
 const pinStyle = {width: 5, opacity: 0.3}; // px; broad and faint, a turning point shows through
 const tones = {critical: "--bad", warning: "--warn"};
 
-// model: {panels, series, axis, range, smoothing, color, alerts, restarts, pinned, notes}
+// model: {panels, series, axis, range, smoothing, color, alerts, restarts, pinned, notes, expected?}
 export function frameOf(model, width) {
   const {panels, series, axis, range, alerts} = model;
   const all = panels.map((panel) => panel.metrics.map((metric) => series.get(metric)));
@@ -46,15 +47,18 @@ export function figureOf(frame, look, dragmode) {
   return [place.boxes.flatMap((box, i) => panelTraces(frame, look, box.panel, i)), layout];
 }
 
-function panelTraces({axis, view, smoothing, yRanges, series, color}, look, panel, i) {
+function panelTraces(frame, look, panel, i) {
+  const {axis, view, smoothing, yRanges, series, expected} = frame;
   const yaxis = yAxisName(i);
   // Plotly draws the grid of a panel only where there is a line
   if (panel.metrics.length === 0) return [{type: "scatter", x: [null], y: [null], yaxis}];
   const floor = panel.scale === "log" ? 10 ** yRanges[i][0] : yRanges[i][0];
   const width = ((view[1] - view[0]) * smoothing) / 100;
   return panel.metrics.flatMap((metric) => {
-    const options = {axis, color: look.resolve(color(metric)), yaxis, floor, width};
-    return tracesOf(panel, metric, series.get(metric), options);
+    const options = {axis, view, color: look.resolve(frame.color(metric)), yaxis, floor, width};
+    const usual = expected?.get(metric);
+    const traces = tracesOf(panel, metric, series.get(metric), options);
+    return usual ? [...expectationTraces(panel, usual, options), ...traces] : traces;
   });
 }
 

@@ -8,7 +8,8 @@ export const levelOf = ({verdict, status}) => verdict?.level ?? status;
 export const drawTags = (tags) => tags.map((tag) => h("span", {class: "tag"}, tag));
 
 export class RunHead {
-  constructor(run) {
+  // control: what one can do to the run
+  constructor(run, control) {
     this.verdict = h("p", {class: "verdict", role: "status"});
     this.status = h("span", {class: "caption"});
     this.tags = h("span", {class: "tags"});
@@ -18,6 +19,7 @@ export class RunHead {
       h("h1", null, run),
       this.status,
       this.tags,
+      control,
       this.verdict
     );
   }

@@ -6,8 +6,10 @@ const keys = [
   ["j, k", "next and previous run"],
   ["←, →", "earlier and later batch of images"],
   ["+, −", "zoom in and out around the shown batch"],
+  ["e", "evidence of the newest turning point; ←, → to the others, Esc closes"],
   ["f", "follow: whole run, newest images"],
   ["c", "compare the runs ticked in the list"],
+  ["d", "compared runs as their difference to this one"],
   ["/", "filter the list"],
   ["?", "this list"]
 ];
@@ -18,7 +20,8 @@ const marks = [
   ["faint behind a smooth line", "the raw curve; the line is its mean around each point"],
   ["shaded band", "one standard error on each side"],
   ["dotted line in D", "ln m, the most that m modes allow"],
-  ["dashed vertical line", "a turning point; drag to zoom, double-click to return"]
+  ["dashed vertical line", "a turning point: its sign opens the evidence"],
+  ["drag, double-click", "zoom, and return"]
 ];
 
 const list = (rows) =>

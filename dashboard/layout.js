@@ -51,7 +51,7 @@ export function layoutOf(place, {axis, xRange, yRanges, hasLine, look, lines, dr
       anchor: yAxisName(place.boxes.length - 1),
       showticklabels: hasLine.includes(true)
     },
-    shapes: [...lines.map(verticalLine), ...place.boxes.flatMap((box, i) => ceiling(box, i, look))]
+    shapes: [...lines.map(verticalLine), ...place.boxes.flatMap((box, i) => guides(box, i, look))]
   };
   place.boxes.forEach((box, i) => {
     const bottom = (place.bottom - box.top - box.height) / plotHeight;
@@ -118,18 +118,20 @@ const verticalLine = ({x, color, dash, width = 1, opacity = 1}) => ({
   layer: "above" // below, a grid line at the same step would cover it
 });
 
-const ceiling = ({panel}, i, look) =>
-  panel.ceiling
-    ? [
-        {
-          type: "line",
-          xref: "paper",
-          yref: yAxisName(i),
-          x0: 0,
-          x1: 1,
-          y0: panel.ceiling,
-          y1: panel.ceiling,
-          line: {color: look.faint, width: 1, dash: "dot"}
-        }
-      ]
-    : [];
+// Horizontal lines: the most that D can be, and where a difference is none.
+function guides({panel}, i, look) {
+  const lines = [
+    ...(panel.ceiling ? [{y: panel.ceiling, dash: "dot"}] : []),
+    ...(panel.zero ? [{y: 0, dash: "solid"}] : [])
+  ];
+  return lines.map(({y, dash}) => ({
+    type: "line",
+    xref: "paper",
+    yref: yAxisName(i),
+    x0: 0,
+    x1: 1,
+    y0: y,
+    y1: y,
+    line: {color: look.faint, width: 1, dash}
+  }));
+}

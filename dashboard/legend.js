@@ -1,19 +1,29 @@
-// Which runs are compared: a colour for each, and a way to take one out.
+// Which runs are compared: a colour for each, a way to take one out, and how they are shown.
 
 import {pagePath} from "./api.js";
+import {choice} from "./choice.js";
 import {h, renderOnChange} from "./element.js";
 
+const hows = [
+  [false, "curves"],
+  [true, "difference"]
+];
+
 export class Legend {
-  // onRemove(run)
-  constructor({onRemove}) {
+  // onRemove(run), onDifference(whether)
+  constructor({onRemove, onDifference}) {
     this.onRemove = onRemove;
-    this.root = h("ul", {class: "legend", "aria-label": "Compared runs", hidden: true});
+    this.list = h("ul", {"aria-label": "Compared runs"});
+    this.how = choice("Compared as", hows, onDifference);
+    this.how.root.title = "the other runs as they are, or minus this one (d)";
+    this.root = h("div", {class: "legend", hidden: true}, this.how.root, this.list);
   }
 
   // entries: [{run, color, note}], the page's own run first
-  update(entries) {
+  update(entries, difference) {
     this.root.hidden = entries.length < 2;
-    renderOnChange(this.root, entries, () => entries.map((entry, i) => this.draw(entry, i > 0)));
+    this.how.update(difference);
+    renderOnChange(this.list, entries, () => entries.map((entry, i) => this.draw(entry, i > 0)));
   }
 
   draw({run, color, note}, removable) {

@@ -55,7 +55,8 @@ function setTheme(theme) {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.querySelector("dialog[open]")) return;
   const {key, target} = event;
   if (target.matches?.("input[type=search], input[type=password]")) return;
   if (target.matches?.("input[type=range]") && key.startsWith("Arrow")) return;

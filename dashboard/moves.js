@@ -1,6 +1,7 @@
 // What a key, a click or a drag does on the page of a run: each move is a change of the address.
 
 import {getJson, pagePath} from "./api.js";
+import {placed} from "./evidence.js";
 import {formatAddress} from "./state.js";
 import {convertView, scaleView, viewAround} from "./view.js";
 
@@ -12,6 +13,8 @@ export class Moves {
     this.page = page;
     this.keys = {
       f: () => this.follow(),
+      d: () => this.subtract(!page.address.state.difference),
+      e: () => this.lookIntoNewest(),
       ArrowLeft: () => page.samples.go(-1),
       ArrowRight: () => page.samples.go(1),
       "+": () => this.zoomBy(1 / zoomFactor),
@@ -53,12 +56,30 @@ export class Moves {
     address.set({x, range});
   }
 
+  // The compared runs minus this one, on an axis that they share.
+  subtract(difference) {
+    const {address} = this.page;
+    if (address.state.with.length === 0) return;
+    if (difference && address.state.x === "time") this.setAxis("step");
+    address.set({difference});
+  }
+
+  lookInto({id}) {
+    this.page.address.set({evidence: id});
+  }
+
+  lookIntoNewest() {
+    const newest = placed(this.page.feed.alerts).at(-1);
+    if (newest) this.lookInto(newest);
+  }
+
+  // On the curves of the page.
   show(alert) {
     const {address, feed, samples, curves} = this.page;
     const longest = feed.series.longest();
-    if (!longest) return;
+    if (!longest) return address.set({evidence: null});
     const range = viewAround(alert, longest, address.state.x);
-    address.set({range, step: samples.nearest(alert.step)});
+    address.set({range, step: samples.nearest(alert.step), evidence: null});
     curves.root.scrollIntoView({block: "nearest"});
   }
 
@@ -66,7 +87,7 @@ export class Moves {
     const {run, address, onGo} = this.page;
     const ids = (await getJson("/api/runs")).map(({id}) => id);
     const next = ids[ids.indexOf(run) + by];
-    const view = formatAddress({...address.state, range: null, step: null});
+    const view = formatAddress({...address.state, range: null, step: null, evidence: null});
     if (next !== undefined) onGo(pagePath(next) + view);
   }
 }

@@ -10,7 +10,7 @@ import {convertValue, flawOf, readShortly} from "./reading.js";
 
 const lineHeight = 15; // px between two labels
 const signWidth = 18; // px of a mark without its word
-const letterWidth = 6.4; // px, about
+const letterWidth = 7; // px, about
 
 export class Overlay {
   constructor({onAlert}) {
@@ -106,13 +106,18 @@ function placeMarks({place, view, turns, restarts}) {
     .filter(({alert}, i) => alert || room[i] >= 0);
 }
 
-const drawMark = (mark, onAlert) => (mark.alert ? drawTurn(mark, onAlert) : drawRestart(mark));
+function drawMark(mark, onAlert) {
+  if (mark.alert && onAlert) return drawTurn(mark, onAlert);
+  return mark.alert ? drawRestart({...mark, ...signOf(mark.alert)}) : drawRestart(mark);
+}
 
-const drawRestart = ({text, left, word}) =>
+const signOf = ({severity, message}) => ({sign: severity, text: message, tone: toneOf(severity)});
+
+const drawRestart = ({text, left, word, sign = "restart", tone = "quiet"}) =>
   h(
     "span",
-    {class: "mark quiet", style: `left:${left}px`, title: text, role: "img", "aria-label": text},
-    icon("restart"),
+    {class: `mark ${tone}`, style: `left:${left}px`, title: text, role: "img", "aria-label": text},
+    icon(sign),
     word
   );
 
@@ -123,7 +128,7 @@ const drawTurn = ({alert, left, word}, onAlert) =>
       class: `mark ${toneOf(alert.severity)}`,
       style: `left:${left}px`,
       title: alert.message,
-      "aria-label": `${formatKind(alert.kind)} at step ${formatCount(alert.step)}: show`,
+      "aria-label": `${formatKind(alert.kind)} at step ${formatCount(alert.step)}: evidence`,
       onclick: () => onAlert(alert)
     },
     icon(alert.severity),

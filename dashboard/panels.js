@@ -1,22 +1,33 @@
 // Which metrics stand in which panel, in the order people look: S, Q, D, then what they unfold.
 
+import {qualityText} from "./evaluator.js";
 import {networkOf} from "./palette.js";
 
 const main = {
   S: {title: "Stability", symbol: "S", help: "angle between consecutive weights", height: 184},
-  Q: {title: "Quality", symbol: "Q", help: "mean face probability of the batch", height: 112},
+  Q: {title: "Quality", symbol: "Q", height: 112},
   D: {title: "Diversity", symbol: "D", help: "James–Stein entropy over the modes", height: 140}
 };
 const separator = "\0"; // between run and metric, in no name of either
 const extraHeight = 104; // px
 const narrowShare = 0.82; // of each height on a phone
 
-// open: the names of the unfolded groups. ceiling: ln m in nats, null before the first D.
-export function panelsOf(metrics, {open = [], unit = "rad", ceiling = null, narrow = false} = {}) {
+// open: the names of the unfolded groups. ceiling: ln m in nats, null before the first D. quality:
+// what computes Q, as the worker says it.
+export function panelsOf(metrics, options = {}) {
+  const {open = [], unit = "rad", ceiling = null, narrow = false, quality = null} = options;
   const pick = (pattern) => metrics.filter((metric) => pattern.test(metric)).sort(byNetwork);
   const panels = [
     {key: "S", ...main.S, unit, scale: "log", metrics: pick(/^S\.(?!.*@epoch$)/)},
-    {key: "Q", ...main.Q, unit: "0 … 1", scale: "linear", range: [0, 1], metrics: pick(/^Q$/)},
+    {
+      key: "Q",
+      ...main.Q,
+      help: qualityText(quality),
+      unit: "0 … 1",
+      scale: "linear",
+      range: [0, 1],
+      metrics: pick(/^Q$/)
+    },
     {key: "D", ...main.D, unit: "nats", scale: "linear", floor: 0, ceiling, metrics: pick(/^D$/)}
   ];
   if (open.includes("epoch")) panels.splice(1, 0, epochPanel(pick(/^S\..*@epoch$/), unit));

@@ -39,7 +39,8 @@ export function yRange(panel, all, axis, view) {
   if (low > high && view) ({low, high} = extent(panel, all, axis, view, 1));
   if (panel.scale === "log") return logRange(low, high);
   if (panel.ceiling) return [panel.floor ?? 0, Math.max(panel.ceiling, high) * headroom];
-  if (low > high) return [0, 1];
+  if (low > high) return panel.zero ? [-1, 1] : [0, 1];
+  if (panel.zero) [low, high] = [Math.min(0, low), Math.max(0, high)];
   const step = roundUp((high - low || Math.abs(high) || 1) / ySteps);
   return [panel.floor ?? Math.floor(low / step) * step, Math.ceil((high + step / 4) / step) * step];
 }

@@ -7,6 +7,7 @@ import {Comparison} from "./compare.js";
 import {Controls} from "./controls.js";
 import {Details} from "./details.js";
 import {h, setText} from "./element.js";
+import {Evidence} from "./evidence.js";
 import {RunFeed} from "./feed.js";
 import {levelOf, RunHead} from "./head.js";
 import {Layers} from "./layers.js";
@@ -19,6 +20,7 @@ import {foldsOf, panelsOf} from "./panels.js";
 import {Samples} from "./samples.js";
 import {Saving} from "./saving.js";
 import {toggled} from "./state.js";
+import {Stopping} from "./stopping.js";
 import {summaryOf, noteOf} from "./summary.js";
 import {TrustBar} from "./trust.js";
 
@@ -32,7 +34,8 @@ export class RunPage {
     this.feed = new RunFeed(run, (what) => this.update(what));
     this.comparison = new Comparison(run, this.feed, () => this.update("compared"));
     this.trust = new TrustBar();
-    this.head = new RunHead(run);
+    this.stopping = new Stopping(run, {onChange: (stop) => this.feed.setStop(stop)});
+    this.head = new RunHead(run, this.stopping.root);
     this.moves = new Moves(this);
     this.buildParts();
     this.build();
@@ -40,7 +43,7 @@ export class RunPage {
 
   buildParts() {
     const {run, address, moves} = this;
-    const onAlert = (alert) => moves.show(alert);
+    const onAlert = (alert) => moves.lookInto(alert);
     const onFollow = () => moves.follow();
     this.controls = new Controls(address, {onAxis: (x) => moves.setAxis(x), onFollow});
     this.layers = new Layers(run);
@@ -55,7 +58,8 @@ export class RunPage {
     this.saving = new Saving(run, this.curves);
     this.controls.root.append(this.saving.root);
     this.legend = new Legend({
-      onRemove: (run) => address.set({with: toggled(address.state.with, run)})
+      onRemove: (run) => address.set({with: toggled(address.state.with, run)}),
+      onDifference: (difference) => moves.subtract(difference)
     });
     this.modes = new Modes(run);
     this.samples = new Samples(run, {
@@ -65,6 +69,10 @@ export class RunPage {
     this.alerts = new Alerts({
       onSelect: onAlert,
       onChange: (alert) => this.feed.receive("alert", alert)
+    });
+    this.evidence = new Evidence(run, this.feed, {
+      onOpen: (id) => address.set({evidence: id}),
+      onShow: (alert) => moves.show(alert)
     });
     this.details = new Details({
       onToggle: () => address.set({open: toggled(address.state.open, "config")})
@@ -103,6 +111,7 @@ export class RunPage {
     this.layers.stop();
     this.feed.stop();
     this.curves.stop();
+    this.evidence.stop();
     this.saving.stop();
     clearInterval(this.timer);
     this.forget();
@@ -116,6 +125,7 @@ export class RunPage {
     if (["series", "detail", "address", "compared"].includes(what)) this.look();
     if (what === "alerts") this.alerts.update(this.feed.alerts);
     if (what === "samples" || what === "address" || what === "detail") this.updateSamples();
+    if (["samples", "address", "alerts", "detail"].includes(what)) this.lookInto();
     if (what === "series") this.showModes();
     if (what === "address") this.curves.draw();
     else this.curves.drawSoon();
@@ -127,11 +137,13 @@ export class RunPage {
     const failed = health.state === "error";
     this.notice.replaceChildren(...(failed ? [errorNotice(health, this.run)] : []));
     this.content.hidden = this.head.root.hidden = failed;
+    if (failed) this.evidence.close();
     this.onHealth(health);
   }
 
   describe() {
     this.head.update(this.feed.detail);
+    this.stopping.update(this.feed.detail);
     this.title = `${this.run} · ${levelOf(this.feed.detail)}`;
     this.onTitle();
   }
@@ -150,7 +162,13 @@ export class RunPage {
     const metrics = this.panels().flatMap((panel) => panel.metrics);
     if (this.feed.detail) this.feed.look({axis, range, metrics});
     this.comparison.want(this.panelOptions(), {axis, range});
-    this.legend.update(this.comparison.legend());
+    const {difference} = this.address.state;
+    this.legend.update(this.comparison.legend({difference}), difference);
+  }
+
+  lookInto() {
+    const {evidence, unit} = this.address.state;
+    this.evidence.update(evidence, unit);
   }
 
   updateSamples() {
@@ -173,11 +191,13 @@ export class RunPage {
     this.trust.tick();
     this.layers.tick();
     this.alerts.tick();
+    this.stopping.tick();
   }
 
   panelOptions() {
-    const ceiling = this.feed.detail?.diversity?.ceiling ?? null;
-    return {...this.address.state, ceiling, narrow: innerWidth < narrowWidth};
+    const {diversity, worker} = this.feed.detail ?? {};
+    const known = {ceiling: diversity?.ceiling ?? null, quality: worker?.quality ?? null};
+    return {...this.address.state, ...known, narrow: innerWidth < narrowWidth};
   }
 
   // Of the run's own metrics.
@@ -190,13 +210,14 @@ export class RunPage {
     const {comparison} = this;
     const {x: axis, range, smooth: smoothing, step: pinned} = this.address.state;
     const {active} = comparison;
+    const difference = active && this.address.state.difference;
     const panels = active ? comparison.panels(this.panelOptions()) : this.panels();
-    const series = active ? comparison.series() : this.feed.seen();
+    const series = active ? comparison.series(this.address.state) : this.feed.seen();
     const palette = paletteOf(detail?.metrics ?? []);
     const color = active ? (key) => comparison.color(key) : palette;
     const notes = panels.map((panel) => [panel.key, noteOf(panel, detail, series)]);
     this.curves.plot.setAttribute("aria-label", summaryOf(panels, series));
-    const view = {axis, range, smoothing, pinned};
+    const view = {axis, range, smoothing, pinned, difference};
     return {panels, series, ...view, alerts, restarts, color, notes: Object.fromEntries(notes)};
   }
 
@@ -206,5 +227,6 @@ export class RunPage {
 
   redraw() {
     this.curves.draw();
+    this.evidence.redraw();
   }
 }

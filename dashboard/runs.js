@@ -44,6 +44,7 @@ export class RunsPage {
     this.compare = h("a", {class: "compare"});
     this.list = h("ol", {class: "runs", "aria-label": "Runs"});
     this.notice = h("div");
+    this.none = h("p", {class: "note", hidden: true});
     this.bar = h(
       "section",
       {class: "trust", "aria-label": "Connection"},
@@ -72,6 +73,7 @@ export class RunsPage {
       this.bar,
       this.notice,
       this.heads,
+      this.none,
       this.list
     );
   }
@@ -139,6 +141,9 @@ export class RunsPage {
     while (this.list.children.length > wanted.length) this.list.lastChild.remove();
     this.heads.hidden = this.filter.hidden = !this.runs?.length;
     setText(this.count, this.countText(wanted.length));
+    const {filter} = this.address.state;
+    this.none.hidden = wanted.length > 0 || !this.runs?.length;
+    setText(this.none, `No run has “${filter}” in its name, tags, state or verdict.`);
     this.offer();
   }
 

@@ -39,7 +39,8 @@ export class Saving {
   fill() {
     const {frame} = this.curves;
     if (!this.root.open || !frame) return this.menu.replaceChildren();
-    const keys = frame.panels.flatMap(({metrics}) => metrics);
+    // a difference has no points of its own on the server
+    const keys = frame.difference ? [] : frame.panels.flatMap(({metrics}) => metrics);
     const runs = [...new Set(keys.map((key) => runAndMetric(key)[0] ?? this.run))];
     this.menu.replaceChildren(
       h("button", {onclick: () => this.saveCsv()}, "CSV of the points shown"),

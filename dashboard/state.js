@@ -7,12 +7,15 @@ const defaults = {
   unit: "rad", // of S: rad or deg
   smooth: 0, // % of what is in view
   open: [], // what is unfolded
+  evidence: null, // the turning point, by its alert's id, that is looked into
   step: null, // the pinned image grid; null is the newest
   range: null, // [from, to] in units of x; null follows the live edge
+  difference: false, // of the compared runs to this one, instead of all laid over each other
   with: [], // runs that are compared; in the list those that are chosen
   filter: "" // of the list of runs
 };
 const axes = ["step", "epoch", "time"];
+const sharedAxes = ["step", "epoch"]; // on which two runs can be taken from each other
 const units = ["rad", "deg"];
 const sections = ["epoch", "companions", "scalars", "layers", "config"];
 const writeDelay = 200; // ms; Safari refuses more than 100 changes of the address in 10 s
@@ -22,14 +25,18 @@ export function parseAddress(search) {
   const query = new URLSearchParams(search);
   const range = (query.get("range") ?? "").split("..").map(readNumber);
   const step = readNumber(query.get("step"));
+  const others = [...new Set(query.getAll("with"))].filter(Boolean);
+  const difference = query.get("difference") === "1" && others.length > 0;
   return {
-    x: oneOf(axes, query.get("x"), defaults.x),
+    x: oneOf(difference ? sharedAxes : axes, query.get("x"), defaults.x),
     unit: oneOf(units, query.get("unit"), defaults.unit),
     smooth: oneOf(smoothings, readNumber(query.get("smooth")), defaults.smooth),
     open: (query.get("open") ?? "").split(",").filter((name) => sections.includes(name)),
     step: Number.isSafeInteger(step) && step >= 0 ? step : defaults.step,
+    evidence: query.get("evidence") || defaults.evidence,
     range: range.length === 2 && range[0] < range[1] ? range : defaults.range,
-    with: [...new Set(query.getAll("with"))].filter(Boolean),
+    difference,
+    with: others,
     filter: query.get("filter") ?? defaults.filter
   };
 }
@@ -49,7 +56,9 @@ export function formatAddress(state) {
   if (state.smooth) query.set("smooth", state.smooth);
   if (state.open.length) query.set("open", state.open.join(","));
   if (state.step != null) query.set("step", state.step);
+  if (state.evidence) query.set("evidence", state.evidence);
   if (state.range) query.set("range", shortRange(state.range));
+  if (state.difference && state.with.length) query.set("difference", 1);
   for (const run of state.with) query.append("with", run);
   if (state.filter) query.set("filter", state.filter);
   const text = query.toString().replaceAll("%2C", ",");

@@ -5,7 +5,7 @@
 const firstDelay = 1000; // ms before the first new attempt
 const longestDelay = 30_000; // ms
 const closed = 2; // EventSource.CLOSED: the browser has given up
-const types = ["points", "alert", "status", "thinned"];
+const types = ["points", "alert", "status", "stop", "thinned"];
 const browser = {
   open: (path) => new EventSource(path),
   setTimeout: (...args) => setTimeout(...args),

@@ -25,6 +25,7 @@ export function noteOf(panel, detail, series) {
     ({metric}) => metrics.includes(metric) || metric === panel.key
   );
   if (problem) return `${problem.status}: ${problem.reason}`;
+  if (panel.empty) return panel.empty;
   return metrics.length ? "no value yet" : (waiting[panel.key] ?? "no value yet");
 }
 

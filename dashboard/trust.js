@@ -1,6 +1,7 @@
 // Always in view: is this the present, and what is missing from it?
 
 import {h, renderOnChange, setAttribute, setText} from "./element.js";
+import {qualityText} from "./evaluator.js";
 import {
   formatAge,
   formatBytes,
@@ -25,7 +26,7 @@ export class TrustBar {
     this.root = h(
       "section",
       {class: "trust", "aria-label": "Connection and worker"},
-      h("p", null, this.light, this.state, this.age, this.facts),
+      (this.line = h("p", null, this.light, this.state, this.age, this.facts)),
       this.problems
     );
   }
@@ -44,6 +45,8 @@ export class TrustBar {
   // Once a second, for the ages alone.
   tick() {
     if (!this.detail) return;
+    const hidden = this.line.scrollWidth > this.line.clientWidth; // on a phone; then keys scroll it
+    setAttribute(this.line, "tabindex", hidden && 0);
     const now = Date.now() / 1000;
     const late = this.lastTime !== null && now - this.lastTime > quietAge;
     setText(
@@ -95,6 +98,7 @@ export function factsOf({lag, drops, worker, diversity, status}) {
       dead ? "bad" : ""
     );
   if (worker) addWorker(worker, status, add);
+  if (worker?.quality) add(`Q by ${worker.quality}`, qualityText(worker.quality));
   if (diversity) {
     const {embedder, reference, modes} = diversity;
     add(`D by ${embedder} on ${reference}`, `${formatCount(modes)} modes in the reference set`);

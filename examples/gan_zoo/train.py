@@ -15,10 +15,10 @@ from trainer_hooks import Run, push_samples, push_weights, start
 
 
 def train(training: Training, session: Session, run: Run, told: "SimpleQueue[int]") -> None:
-    """Train and push until the iterations are done, or until something is told."""
+    """Train and push until the iterations are done, or until it is told or asked to stop."""
     progress = Progress(run.id, session.iterations, training.step)
     epoch_steps = training.data.epoch_steps(training.recipe.batch)
-    while training.step < session.iterations and told.empty():
+    while training.step < session.iterations and told.empty() and not run.should_stop():
         step = training.step
         scalars = training.iterate()
         epoch = step / epoch_steps

@@ -123,5 +123,6 @@ class Modes(TypedDict):
     reference: str
     counts: list[int]
     expected: list[float]
+    labels: list[str] | None
     over_represented: list[dict[str, Any]]
     under_represented: list[dict[str, Any]]

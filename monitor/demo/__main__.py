@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from monitor.demo.faces import load_faces
 from monitor.demo.networks import NOISE, SIZE, Discriminator, Generator
-from trainer_hooks import push_samples, push_weights, start
+from trainer_hooks import Run, push_samples, push_weights, start
 
 #: Images of one step.
 BATCH = 64
@@ -35,15 +35,15 @@ def batches(faces: Tensor) -> Iterator[Tensor]:
         yield chosen.flip(3) if torch.rand(()) < 0.5 else chosen
 
 
-def train(iterations: int | None, seed: int, told: "SimpleQueue[int]") -> None:
-    """Train and push until `iterations` are done (None: for ever), or until something is told."""
+def train(run: Run, iterations: int | None, seed: int, told: "SimpleQueue[int]") -> None:
+    """Train and push until `iterations` are done (None: for ever), or until told to stop."""
     torch.manual_seed(seed)
     netG, netD = Generator(), Discriminator()
     optG = torch.optim.Adam(netG.parameters(), LEARNING_RATE, BETAS)
     optD = torch.optim.Adam(netD.parameters(), LEARNING_RATE, BETAS)
     faces = load_faces(SIZE)
     for step, real in enumerate(batches(faces)):
-        if step == iterations or not told.empty():
+        if step == iterations or not told.empty() or run.should_stop():
             return
         fake = netG(torch.randn(BATCH, NOISE, 1, 1))
         # Non-saturating loss (SQD paper, Table 1): −log σ(x) = softplus(−x).
@@ -83,7 +83,7 @@ def main() -> None:
         tags=["demo"],
     )
     with run:
-        train(arguments.iterations, arguments.seed, told)
+        train(run, arguments.iterations, arguments.seed, told)
 
 
 if __name__ == "__main__":

@@ -195,6 +195,7 @@ class Modes(BaseModel):
     reference: str = Field(examples=["faces100"])
     counts: list[int] = Field(description="(m,) samples nearest to each mode")
     expected: list[float] = Field(description="(m,) the same if all modes came as in the data")
+    labels: list[str] | None = Field(default=None, description="(m,) null where m is over 256")
     over_represented: list[ModeCount] = []
     under_represented: list[ModeCount] = []
 

@@ -120,11 +120,11 @@ def awaited(metrics: Metrics) -> str:
     """What is needed before a judgement; empty if nothing is."""
     waiting = [name for name in ("Q", "D") if name in metrics and not metrics[name]["judged"]]
     missing = max((int(metrics[name]["missing"]) for name in waiting), default=0)
-    # Q has had its batches and D is judged without it: these images have no faces.
-    without_faces = waiting == ["Q"] and missing == 0 and "D" in metrics
-    if without_faces or not waiting:
+    # Q has had its batches and D is judged without it: whatever computes Q finds nothing here.
+    never_rose = waiting == ["Q"] and missing == 0 and "D" in metrics
+    if never_rose or not waiting:
         judged = any(metric["judged"] for metric in metrics.values())
         return "" if judged else "too few points to judge"
     if "Q" in waiting and metrics["Q"]["missing"] == 0:
-        return "no faces to judge yet"
+        return "Q is too low to judge yet"
     return f"{missing} more sample {'batch' if missing == 1 else 'batches'} before it can be judged"

@@ -27,6 +27,8 @@ from monitor.worker.pipeline import EVERYTHING, Evaluators
 MOST_CLIPPED = 0.05
 #: Modes listed as most over- and under-represented.
 LISTED_MODES = 12
+#: Up to so many modes all labels go with each histogram: some kilobytes a batch.
+MOST_LABELS = 256
 
 Counts = NDArray[np.int64]
 
@@ -138,8 +140,10 @@ def _histogram(counts: Counts, reference: ReferenceSet) -> dict[str, Any]:
             for mode in modes
         ]
 
+    named = counts.size <= MOST_LABELS
     return {
         "counts": counts.tolist(),
+        "labels": list(reference.labels) if named else None,
         # One number for all: a list of 10,000 equal ones would be most of what is stored.
         "expected": float(expected[0]) if np.ptp(expected) == 0 else expected.tolist(),
         "over_represented": listed(order[::-1][:LISTED_MODES]),

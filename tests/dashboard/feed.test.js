@@ -131,3 +131,17 @@ test("the last point is the newest that was said or seen", async () => {
   await settle();
   assert.equal(feed.lastTime(), 1002);
 });
+
+test("a request to stop is told at once, and the description asked for again", async () => {
+  const {feed, told, connection} = feedOf();
+  feed.receive("stop", {run: "a b", stop: {by: "page"}});
+  assert.equal(feed.detail, null, "nothing is known yet");
+  await connection.poll();
+  told.splice(0);
+  const beats = connection.beats;
+  feed.receive("stop", {run: "a b", stop: {by: "page"}});
+  assert.deepEqual([feed.detail.stop, feed.detail.last_time], [{by: "page"}, 5]);
+  feed.receive("stop", {run: "a b", stop: null});
+  assert.equal(feed.detail.stop, null);
+  assert.deepEqual([told, connection.beats - beats], [["detail", "detail"], 2]);
+});

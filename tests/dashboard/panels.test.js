@@ -62,6 +62,15 @@ test("units and ceiling reach their panels, a phone gets lower ones", () => {
   assert.ok(panelsOf(metrics, {narrow: true})[0].height < s.height);
 });
 
+test("Q is what the worker says that it is", () => {
+  const helpOf = (quality) => panelsOf([], {quality})[1].help;
+  assert.equal(helpOf("mtcnn"), "mean face probability of the batch, by mtcnn");
+  assert.match(helpOf("points:mixture.json"), /^share of the batch .* a mode, by points:mixture/);
+  assert.match(helpOf("onnx:<net>.onnx"), /^mean class probability of the batch, by onnx:<net>/);
+  assert.equal(helpOf("python:mine:score"), "mean score of the batch, by python:mine:score");
+  for (const unknown of [null, "", undefined]) assert.doesNotMatch(helpOf(unknown), /face| by /);
+});
+
 test("a line's name leaves out what its panel says", () => {
   const name = (metric) =>
     lineName(

@@ -14,9 +14,11 @@ test("every state survives the address", () => {
   const states = [
     {...plain, x: "epoch", unit: "deg"},
     {...plain, smooth: 5},
+    {...plain, x: "epoch", difference: true, with: ["a"]},
     {...plain, with: ["a, b", "<i>&with=c"]},
     {...plain, open: ["scalars", "config"]},
     {...plain, step: 0},
+    {...plain, evidence: "5cab6b&100694108c"},
     {...plain, step: 10600, range: [9058, 11741]},
     {...plain, x: "time", range: [1795305897.4, 1795305997.1]},
     {...plain, x: "epoch", range: [-0.5, 2.25]},

@@ -93,3 +93,15 @@ test("a closed stream is silent and stays closed", async () => {
   assert.equal(sources.length, 1);
   assert.ok(sources[0].closed);
 });
+
+test("every kind of event arrives", () => {
+  const {take} = streamOf();
+  sources[0].accept();
+  take();
+  for (const type of ["points", "alert", "status", "stop", "thinned"])
+    sources[0].send(type, {run: "a"});
+  assert.deepEqual(
+    take().map(([type]) => type),
+    ["points", "alert", "status", "stop", "thinned"]
+  );
+});

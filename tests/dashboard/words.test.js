@@ -70,6 +70,13 @@ test("facts name lag, drops, worker and who made D", () => {
   assert.equal(factsOf(detail).find(({text}) => text === "no worker").tone, "bad");
 });
 
+test("facts name what computes Q", () => {
+  const worker = {seen: true, device: "cpu", quality: "points:mixture.json"};
+  const [said, by] = factsOf({status: "running", worker});
+  assert.deepEqual([said.text, by.text], ["worker on cpu", "Q by points:mixture.json"]);
+  assert.match(by.title, /three standard deviations/);
+});
+
 test("what the server leaves out is left out, not invented", () => {
   assert.deepEqual(factsOf({status: "running"}), []);
   const texts = factsOf({status: "running", lag: {}}).map(({text}) => text);

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -52,6 +52,12 @@ def test_curves_of_a_live_training_grow_in_a_browser(
     assert later["S.D"] > early["S.D"]
     page.wait_for_selector("img[src*='/samples/']", timeout=FAST_MS)
     page.screenshot(path=artifacts / "live.png")
+
+    page.get_by_role("button", name="Stop the training…").click()
+    page.get_by_role("button", name="Ask it to stop").click()
+    expect(page.locator(".stopping")).to_contain_text("told to the trainer", timeout=FAST_MS)
+    expect(page.locator(".run-head > .caption")).to_have_text("finished", timeout=FAST_MS)
+    page.screenshot(path=artifacts / "stopped.png")
     assert errors == []
     assert product.interrupt() == 0
     assert not (product.home / "endpoint").exists()

@@ -1,9 +1,11 @@
 """What a person does with the curves: zoom, smooth, save, compare, look into the layers."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
@@ -157,3 +159,25 @@ def test_layers_are_fetched_when_opened(page: tuple[Page, list[str]], artifacts:
     expect(drawn).to_be_visible(timeout=WAIT_MS)
     assert any("main.0.weight" in url for url in asked)
     tab.screenshot(path=artifacts / "layers.png")
+
+
+def test_compared_runs_become_a_difference(page: tuple[Page, list[str]], artifacts: Path) -> None:
+    tab, _ = page
+    tab.goto(f"/runs/long?with={quote(HOSTILE)}&x=time")
+    how = tab.get_by_role("group", name="Compared as")
+    how.get_by_role("button", name="difference").click(timeout=WAIT_MS)
+    tab.wait_for_url("**/runs/long?difference=1&with=*", timeout=WAIT_MS)
+    expect(tab.get_by_role("button", name="time", exact=True)).to_be_disabled()
+    start = json.dumps(f"{HOSTILE} − long")
+    values = f"document.querySelector('#curves')?.data?.find(t => t.name?.startsWith({start}))"
+    # step 40 has the short run's spike of 0.5, and 0.0025 in the long one
+    wait_for(tab, f"() => {values}?.y.at(-1) > 0.49")
+    assert tab.evaluate(f"{values}.x.at(-1)") == 40
+    assert abs(tab.evaluate(f"{values}.y.at(-1)") - (0.5 - 0.0025)) < 1e-9
+    assert abs(tab.evaluate(f"{values}.y[0]")) < 1e-12
+    expect(tab.get_by_role("list", name="Compared runs")).to_contain_text("subtracted")
+    assert tab.locator("img[src=x]").count() == 0
+    tab.screenshot(path=artifacts / "difference.png")
+    tab.keyboard.press("d")
+    tab.wait_for_url("**/runs/long?with=*", timeout=WAIT_MS)
+    expect(tab.get_by_role("button", name="time", exact=True)).to_be_enabled()

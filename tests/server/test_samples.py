@@ -13,6 +13,7 @@ MODES: dict[str, Any] = {
     "reference": "faces100",
     "counts": [3, 0, 7],
     "expected": [3.3, 3.3, 3.3],
+    "labels": ["face 0", "face 1", "face 2"],
     "over_represented": [{"mode": 2, "label": "face 2", "count": 7, "expected": 3.3}],
     "under_represented": [{"mode": 1, "label": "face 1", "count": 0, "expected": 3.3}],
 }

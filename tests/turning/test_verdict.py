@@ -35,7 +35,7 @@ def test_learning() -> None:
     )
     assert sentence(batches(Q=[0.01] * 20)) == (
         "learning",
-        "Learning: Q 0.01; no faces to judge yet.",
+        "Learning: Q 0.01; Q is too low to judge yet.",
     )
 
 

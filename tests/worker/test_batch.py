@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from monitor.store.blocks import Block, Cell, Rows
+from monitor.worker import batch
 from monitor.worker.batch import add_points
 from monitor.worker.frames import SamplesFrame
 from monitor.worker.partial import MIXED, MIXED_SCORES, Partial
@@ -265,6 +266,16 @@ def test_histogram_tells_counts_and_extremes() -> None:
     }  # fmt: skip
     assert modes["under_represented"][0]["mode"] == 1
     assert modes["under_represented"][0]["count"] == 0
+    assert modes["labels"] == [f"level {mode}" for mode in range(MODES)]
+
+
+def test_labels_of_very_many_modes_do_not_go_with_each_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch, "MOST_LABELS", MODES - 1)
+    _, modes = points([Partial(n=24, values=1, modes={0: 20, 5: 4})], evaluators())
+    assert modes["labels"] is None
+    assert modes["over_represented"][0]["label"] == "level 0"
 
 
 def test_partial_survives_its_bytes() -> None:
