@@ -73,6 +73,8 @@ class Runner:
         try:
             if code := self._train(training, name):
                 raise ChildProcessError(f"ended with {code}; see its log")
+            if self._stopping.is_set():
+                return False  # It saved how far it got.
             self.product.settle(name)
             recording.write(self.product.export(name), self.recording(training))
         except (OSError, subprocess.CalledProcessError) as error:

@@ -12,6 +12,8 @@ import pytest
 from examples.gan_zoo.command_line import parse
 from examples.gan_zoo.experiments import figures, recording, table
 from examples.gan_zoo.experiments.plan import EXPERIMENTS, SETTINGS, Planned, planned
+from examples.gan_zoo.experiments.runner import Runner
+from examples.gan_zoo.experiments.watching import Product
 
 ITERATIONS = 600
 
@@ -107,6 +109,23 @@ def test_a_jump_of_one_step_stays_in_the_figure(tmp_path: Path) -> None:
     steps, values = recording.series(path)["S.G"]
     values[301] = 1.0
     assert figures._largest(steps, values)[1].max() == 1.0
+
+
+def test_a_training_that_was_told_to_stop_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with 0, having saved how far it got; the points of half a training are none."""
+
+    def told(runner: Runner, training: Planned, name: str) -> int:
+        runner._stopping.set()
+        return 0
+
+    monkeypatch.setattr(Runner, "_train", told)
+    (tmp_path / "endpoint").write_text('{"server_url": "http://127.0.0.1:9"}')
+    runner = Runner(Product(tmp_path), "faces", SETTINGS["faces"], tmp_path)
+    training = planned("driven", [0])[0]
+    assert not runner._one(training)
+    assert not runner.recording(training).exists()
 
 
 @pytest.mark.e2e
