@@ -26,12 +26,22 @@ class Watch:
     Args:
         store: both Redis servers.
         clock: seconds that only go forward.
+        sensitivity: of the detector.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sensitivity: str = "normal",
+    ) -> None:
         owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         mine = WatchStore(store, owner)
-        self._shards = [ShardWatch(store, mine, shard, clock) for shard in range(keys.SHARDS)]
+        self._shards = [
+            ShardWatch(store, mine, shard, clock, sensitivity=sensitivity)
+            for shard in range(keys.SHARDS)
+        ]
         self._stopping = threading.Event()
 
     def run(self) -> None:

@@ -10,6 +10,7 @@ from monitor.store.connection import Store
 from monitor.store.segments import segments_of
 from monitor.store.series import metric_names
 from monitor.turning import TurningPointDetector
+from monitor.turning.early import SCALARS
 from monitor.types import Alert
 from monitor.watch.reading import KindReader, Moment
 from monitor.watch.rewinds import Rewinds
@@ -26,17 +27,22 @@ class RunWatch:
     Args:
         run: its id.
         state: what `state` returned earlier, or None to start from its first row.
+        sensitivity: of the detector; it may be another than that of the state.
     """
 
-    def __init__(self, run: str, state: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, run: str, state: dict[str, Any] | None = None, *, sensitivity: str = "normal"
+    ) -> None:
         self.run = run
-        self._detector = TurningPointDetector()
+        self._detector = TurningPointDetector(sensitivity)
         self._readers = [KindReader(kind) for kind in KINDS]
         self._rewinds = {kind: Rewinds() for kind in KINDS}
         if state is None or state.get("version") != STATE_VERSION:
             return
         try:
-            self._detector = TurningPointDetector.from_state(state["detector"])
+            self._detector = TurningPointDetector.from_state(
+                {**state["detector"], "sensitivity": sensitivity}
+            )
         except StoreError as error:
             log.warning("run %r is watched from its beginning: %s", run, error)
             return
@@ -104,11 +110,11 @@ class RunWatch:
 
 
 def _is_watched(metric: str) -> bool:
-    if metric in ("Q", "D"):
+    if metric in ("Q", "D") or metric.startswith(SCALARS):
         return True
     return metric.startswith("S.") and "@" not in metric and not is_tensor_metric(metric)
 
 
 def _kind_of(metric: str) -> Kind:
     """Which pushes a watched metric comes from."""
-    return "weights" if metric.startswith("S.") else "samples"
+    return "weights" if metric.startswith(("S.", *SCALARS)) else "samples"

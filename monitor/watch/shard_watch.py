@@ -43,11 +43,19 @@ class ShardWatch:
         mine: lease and state of this watch.
         shard: number of the shard.
         clock: seconds that only go forward.
+        sensitivity: of the detector.
     """
 
     def __init__(
-        self, store: Store, mine: WatchStore, shard: int, clock: Callable[[], float]
+        self,
+        store: Store,
+        mine: WatchStore,
+        shard: int,
+        clock: Callable[[], float],
+        *,
+        sensitivity: str = "normal",
     ) -> None:
+        self._sensitivity = sensitivity
         self._store = store
         self._mine = mine
         self._statuses = Statuses(mine, clock)
@@ -155,7 +163,9 @@ class ShardWatch:
         return watched.watch.more
 
     def _open(self, run: str) -> _Watched:
-        watched = _Watched(RunWatch(run, self._mine.state(run)), self._clock())
+        watched = _Watched(
+            RunWatch(run, self._mine.state(run), sensitivity=self._sensitivity), self._clock()
+        )
         self._watched[run] = watched
         return watched
 
