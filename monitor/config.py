@@ -8,7 +8,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         ge=2**28,
         description="Memory of the GPU that torch may hold, and as much again onnxruntime: the "
         "training needs the rest.",
+    )
+    sensitivity: Literal["low", "normal", "high"] = Field(
+        "normal", description="How readily turning points are told: low, normal or high."
     )
     token: SecretStr | None = Field(None, description="Needed to listen beyond loopback.")
     verbose: bool = Field(False, description="Log more.")

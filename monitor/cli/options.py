@@ -25,7 +25,7 @@ WORKER = (
     "max_batch_bytes",
     "max_gpu_bytes",
 )
-SERVER = (*REDIS, "blob_url", "host", "port", "token")
+SERVER = (*REDIS, "blob_url", "host", "port", "token", "sensitivity")
 
 
 def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -79,7 +79,7 @@ def serve(
     hosts = LOOPBACK_HOSTS if settings.is_loopback else None
     server = Server(create_app(store, token=token, allowed_hosts=hosts), log_config=None)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    watch = Watch(store)
+    watch = Watch(store, sensitivity=settings.sensitivity)
     thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     thread.start()
     started(server)

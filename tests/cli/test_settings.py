@@ -47,6 +47,10 @@ def test_file_in_the_home_that_was_chosen(home: Path, tmp_path: Path) -> None:
             "prot in sqd.toml is no setting; there are redis_url, blob_url, host, ",
         ),
         ('device = "gpu"', "device in sqd.toml is not usable: expected auto, cpu or cuda:N"),
+        (
+            'sensitivity = "highest"',
+            "sensitivity in sqd.toml is not usable: input should be 'low', 'normal' or 'high'",
+        ),
         ("port = ", "sqd.toml cannot be read: "),
     ],
 )
