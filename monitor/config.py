@@ -8,7 +8,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, InstanceOf, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         ge=2**28,
         description="Memory of the GPU that torch may hold, and as much again onnxruntime: the "
         "training needs the rest.",
+    )
+    sensitivity: Literal["low", "normal", "high"] = Field(
+        "normal", description="How readily turning points are told: low, normal or high."
     )
     retain_days: float = Field(
         0, ge=0, description="Remove runs that ended so many days ago; 0: never."

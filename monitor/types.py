@@ -48,10 +48,12 @@ class TurningPoint:
         detected_step: the step of the point that gave it away; never before ``step``.
         kind: ``stability``, ``quality`` or ``diversity`` (one metric alone), ``turning_point``
             (two and more of S, Q, D together), ``mode_collapse`` (D alone, strongly),
-            ``nonfinite``.
+            ``nonfinite``; early warnings: ``discriminator_saturated``, ``generator_starved``,
+            ``oscillating``, ``divergence``, ``stalled``; or ``recovered``.
         metrics: the names that turned, first the one that moved first.
         severity: ``info``, ``warning`` or ``critical``.
         message: one plain sentence with the figures.
+        closes: of ``recovered``: kind and ``step`` of every alert that is over by it.
     """
 
     step: int
@@ -60,10 +62,13 @@ class TurningPoint:
     metrics: tuple[str, ...]
     severity: Severity
     message: str
+    closes: tuple[tuple[str, int], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON form, as ``sqd replay --json`` prints it."""
-        return {**asdict(self), "metrics": list(self.metrics)}
+        """JSON form, as ``sqd replay --json`` prints it; ``closes`` only where there is any."""
+        told = {**asdict(self), "metrics": list(self.metrics)}
+        closes = [{"kind": kind, "step": step} for kind, step in told.pop("closes")]
+        return {**told, "closes": closes} if closes else told
 
 
 @dataclass(frozen=True, slots=True)

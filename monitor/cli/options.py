@@ -26,7 +26,10 @@ WORKER = (
     "max_gpu_bytes",
 )
 RETENTION = ("retain_days", "retain_bytes", "retain_grids")
-SERVER = (*REDIS, "blob_url", "host", "port", "token", "read_token", "public_url", *RETENTION)
+SERVER = (
+    *(*REDIS, "blob_url", "host", "port", "token", "read_token", "public_url", "sensitivity"),
+    *RETENTION,
+)
 
 
 def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

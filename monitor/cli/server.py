@@ -104,7 +104,7 @@ def serve(
     server = Server(app, log_config=None, server_header=False)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     limits = Limits(settings.retain_days, settings.retain_bytes, settings.retain_grids)
-    watch = Watch(store, rules=settings.rules, limits=limits)
+    watch = Watch(store, rules=settings.rules, limits=limits, sensitivity=settings.sensitivity)
     delivery = Delivery(
         store, watch.leases, channels, page_url(settings, listener), settings.notify_from
     )

@@ -25,9 +25,10 @@ class Observation:
         first_step: step at which it began.
         step: step at which it ended.
         epoch: of that step, None if the trainer says none.
-        value: in the metric's unit (S: natural logarithm).
+        value: in the metric's unit (S: natural logarithm); of a block its high quantile.
         worst: most extreme value within it, in the bad direction.
         alike: comparable with the observations before; False after a change of rhythm.
+        middle: of a block its median.
     """
 
     first_step: int
@@ -36,6 +37,7 @@ class Observation:
     value: float
     worst: float
     alike: bool = True
+    middle: float = 0.0
 
 
 @dataclass(slots=True)
@@ -81,7 +83,8 @@ class Block:
         high, top = ordered[int(HIGH_QUANTILE * last + 0.5)], ordered[last]
         alike = self._pace(step, epoch, batch_steps)
         self.values, self.last_step, self.last_epoch = [], step, epoch
-        return Observation(self.first_step, step, epoch, high, top, alike)
+        middle = ordered[last // 2]
+        return Observation(self.first_step, step, epoch, high, top, alike, middle)
 
     def drop(self) -> None:
         """Forget the unfinished block: the run went back to an earlier step."""

@@ -45,6 +45,7 @@ class Turn:
         collapsed: of D: half of its modes are gone, and that has been considered.
         age: observations since then.
         calm: observations in a row near the old level.
+        calm_step: where the first of them began.
     """
 
     change: Change
@@ -54,16 +55,20 @@ class Turn:
     collapsed: bool = False
     age: int = 0
     calm: int = 0
+    calm_step: int = 0
 
-    def recovers(self, observed: float, bad: int, sigma: float) -> bool:
+    def recovers(self, observed: float, step: int, bad: int, sigma: float) -> bool:
         """Take one observation; True when the metric is back at its old level.
 
         Args:
             observed: in the observation's unit (S: log).
+            step: where the observation began.
             bad: +1 if rising is bad, -1 if falling is.
             sigma: robust standard deviation before the change.
         """
         self.age += 1
         near = max(NEAR_UNITS * sigma, NEAR_SHARE * self.way)
-        self.calm = self.calm + 1 if (observed - self.level) * bad <= near else 0
+        calm = (observed - self.level) * bad <= near
+        self.calm_step = step if calm and self.calm == 0 else self.calm_step
+        self.calm = self.calm + 1 if calm else 0
         return self.calm >= CALM_NEEDED

@@ -1,10 +1,12 @@
 """The turning-point detector: one track a metric, and what they say together."""
 
-from collections.abc import Mapping
-from math import isfinite
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from math import exp, isfinite
 from typing import Any
 
 from monitor.errors import StoreError
+from monitor.turning.early import EarlyWarnings
 from monitor.turning.fusion import Fusion
 from monitor.turning.messages import describe_nonfinite
 from monitor.turning.settings import (
@@ -15,13 +17,21 @@ from monitor.turning.settings import (
     family_of,
     threshold_factor,
 )
-from monitor.turning.state import dump_event, dump_track, load_event, load_track
+from monitor.turning.state import (
+    dump_early,
+    dump_event,
+    dump_track,
+    load_early,
+    load_event,
+    load_recoveries,
+    load_track,
+)
 from monitor.turning.summary import summarise
 from monitor.turning.track import Track
 from monitor.types import TurningPoint
 
 #: Layout of `TurningPointDetector.state`; another one is refused.
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class TurningPointDetector:
@@ -33,8 +43,9 @@ class TurningPointDetector:
     iterations is not averaged away. Two of S, Q and D within ten sample batches are a
     ``turning_point``; one alone needs more evidence and is ``stability``, ``quality`` or
     ``diversity``; D alone that has lost half of its effective modes is ``mode_collapse``.
-    Falls of Q, and of D, count once Q has risen (no faces, no modes). Differs from the paper,
-    which finds turning points by eye afterwards.
+    Falls of Q, and of D, count once Q has risen (no faces, no modes). What is back at its old
+    level is ``recovered``. Losses (``loss.*``), gradient norms (``grad.*``) and S give early
+    warnings (see `early`). Differs from the paper, which finds turning points by eye afterwards.
 
     Deterministic; memory is constant in the number of steps; nothing waits for a metric that
     is missing. After a step back (a resume) baselines survive; evidence and turns of steps
@@ -58,7 +69,9 @@ class TurningPointDetector:
     def __init__(self, sensitivity: str = "normal") -> None:
         self._sensitivity = sensitivity
         self._tracks: dict[str, Track] = {}
-        self._fusion = Fusion(self._tracks, threshold_factor(sensitivity))
+        factor = threshold_factor(sensitivity)
+        self._fusion = Fusion(self._tracks, factor)
+        self._early = EarlyWarnings(factor)
 
     def update(
         self, step: int, values: Mapping[str, float | None], *, epoch: float | None = None
@@ -67,9 +80,9 @@ class TurningPointDetector:
 
         Args:
             step: training step; the values of one step may come in several calls.
-            values: by metric name. None is skipped, NaN and infinity are reported once until
-                the metric recovers, names other than ``Q``, ``D`` and ``S.<network>`` are
-                ignored.
+            values: by metric name. None is skipped; NaN and infinity of S, Q and D are reported
+                once until the metric recovers; names other than ``Q``, ``D``, ``S.<network>``,
+                ``loss.*`` and ``grad.*`` are ignored.
             epoch: as the trainer said it.
         Returns:
             What has been found at this step; nearly always nothing.
@@ -81,20 +94,30 @@ class TurningPointDetector:
                 continue
             track = self._tracks.get(name) or self._open(name)
             if track is None:
-                continue
-            if isfinite(value):
-                track.nonfinite = False
+                if isfinite(value):
+                    batch_steps = self._fusion.batch_steps
+                    found += self._early.feed(name, step, float(value), epoch, batch_steps)
+            elif isfinite(value):
                 found += self._feed(track, step, float(value), epoch)
             elif not track.nonfinite:
                 track.nonfinite = True
                 broken.append(name)
         if broken:
+            self._fusion.recoveries.breaks(step, broken)
             found.append(describe_nonfinite(step, broken))
         return found
 
     def summary(self) -> dict[str, Any]:
-        """Where every metric stands, fit for JSON; `verdict` makes a sentence of it."""
-        return {"metrics": {name: summarise(track) for name, track in self._tracks.items()}}
+        """Where every metric stands, fit for JSON; `verdict` makes a sentence of it.
+
+        ``warnings`` are the early warnings that hold: ``kind``, ``step``, ``metrics``.
+        """
+        warnings = [
+            {"kind": each.kind, "step": each.told, "metrics": list(each.metrics)}
+            for each in self._early.open
+        ]
+        metrics = {name: summarise(track) for name, track in self._tracks.items()}
+        return {"metrics": metrics, "warnings": warnings}
 
     def state(self) -> dict[str, Any]:
         """Everything it remembers, fit for JSON; `from_state` goes on from there."""
@@ -104,6 +127,8 @@ class TurningPointDetector:
             "tracks": {name: dump_track(track) for name, track in self._tracks.items()},
             "event": dump_event(self._fusion.event),
             "raised": dict(self._fusion.raised),
+            "recoveries": asdict(self._fusion.recoveries),
+            "early": dump_early(self._early),
         }
 
     @classmethod
@@ -123,7 +148,9 @@ class TurningPointDetector:
             detector._tracks[name] = load_track(track)
         detector._fusion.event = load_event(state["event"])
         detector._fusion.raised.update(state["raised"])
+        detector._fusion.recoveries = load_recoveries(state["recoveries"])
         detector._fusion.measure_rhythm()
+        detector._early = load_early(state["early"], detector._fusion.factor)
         return detector
 
     def _open(self, name: str) -> Track | None:
@@ -135,17 +162,38 @@ class TurningPointDetector:
 
     def _feed(
         self, track: Track, step: int, value: float, epoch: float | None
-    ) -> list[TurningPoint]:
+    ) -> Iterator[TurningPoint]:
         fusion = self._fusion
         if track.step is not None and step < track.step:
             fusion.rewind(step)
+            self._early.rewind(step)
+        turn = track.turn
         evidence = track.feed(step, value, epoch, fusion.batch_steps, self._telling(track))
+        yield from self._mend(track, step, turn is not None)
         if track.family is not STABILITY:
             fusion.measure_rhythm()
-        if not evidence and track.turn is None:
-            return []
-        found = fusion.judge(track, evidence, step)
-        return [] if found is None else [found]
+        if evidence or track.turn is not None:
+            found = fusion.judge(track, evidence, step)
+            if found is not None:
+                yield found
+        if track.family is STABILITY:
+            window = fusion.window_steps
+            yield from self._early.feed_stability(track, step, value, self._tracks, window)
+
+    def _mend(self, track: Track, step: int, turned: bool) -> Iterator[TurningPoint]:
+        """What is over with the newest value of a metric, which had turned or had not."""
+        recoveries, over = self._fusion.recoveries, None
+        if track.nonfinite:
+            track.nonfinite = False
+            if (over := recoveries.mends(track.metric, step)) is not None:
+                yield over
+        if track.back is not None:
+            now = track.recent[-1] if track.family is not STABILITY else exp(track.recent[-1])
+            since = track.back.calm_step
+            if (over := recoveries.back(track.back.change, now, since, step)) is not None:
+                yield over
+        elif turned and track.turn is None:
+            recoveries.let_go(track.metric)
 
     def _telling(self, track: Track) -> bool:
         """Whether the metric means anything yet: D of images without faces does not."""

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from monitor.turning.change import Change
 from monitor.turning.event import Event
 from monitor.turning.messages import COLLAPSE, GRAVE, TOGETHER, describe
+from monitor.turning.recovery import Recoveries
 from monitor.turning.settings import (
     COOLDOWN_WINDOWS,
     SLACK,
     STABILITY,
-    SUDDEN,
-    SUDDEN_WINDOW,
     WINDOW,
     WINDOW_BLOCKS,
 )
@@ -28,6 +27,7 @@ class Fusion:
         factor: on every threshold, from the sensitivity.
         event: the latest one told.
         raised: step of the latest alert of each kind.
+        recoveries: alerts that are not over.
         batch_steps: typical steps between sample batches, 0 while there were none.
     """
 
@@ -35,6 +35,7 @@ class Fusion:
     factor: float
     event: Event = field(default_factory=Event)
     raised: dict[str, int] = field(default_factory=dict)
+    recoveries: Recoveries = field(default_factory=Recoveries)
     batch_steps: float = 0.0
 
     def measure_rhythm(self) -> None:
@@ -58,10 +59,6 @@ class Fusion:
                 return self._raise(TOGETHER, [change, *partners], step)
             if units >= family.alone and extent >= family.matters:
                 return self._raise(COLLAPSE if track.halved else family.kind, [change], step)
-        elif units >= SUDDEN and track.plunged:
-            jumps = list(self._jumps(step))
-            if jumps:
-                return self._raise(TOGETHER, [track.suspect(step), *jumps], step)
         turn = track.turn
         if turn is not None and not turn.collapsed and track.halved:
             turn.collapsed = True
@@ -70,6 +67,7 @@ class Fusion:
 
     def rewind(self, step: int) -> None:
         """Forget an event that the run, gone back to this step, has not had yet."""
+        self.recoveries.rewind(step)
         if self.event.step > step:
             self.event = Event()
 
@@ -82,34 +80,43 @@ class Fusion:
 
     def _partners(self, change: Change) -> Iterator[Change]:
         """Recent suspicions of the other families."""
-        recent = self._suspicions(change.step, self._window_steps())
+        recent = self._suspicions(change.step, self.window_steps)
         return (other for other in recent if other.family != change.family)
 
-    def _jumps(self, step: int) -> Iterator[Change]:
-        """Jumps of S just now."""
-        recent = self._suspicions(step, SUDDEN_WINDOW * self.batch_steps)
-        return (change for change in recent if change.family == STABILITY.name)
-
-    def _window_steps(self) -> float:
+    @property
+    def window_steps(self) -> float:
+        """Steps within which metrics turn together."""
         if self.batch_steps:
             return WINDOW * self.batch_steps
         return WINDOW_BLOCKS * max(track.gap for track in self.tracks.values())
 
     def _raise(self, kind: str, changes: list[Change], step: int) -> TurningPoint | None:
         slack, grave = SLACK * self.batch_steps, kind in GRAVE
-        event = self.event if self.event.near(step, self._window_steps()) else Event()
+        event = self.event if self.event.near(step, self.window_steps) else Event()
         if grave and event.grave and any(map(event.lacks, changes)):
             # Modes that vanish while the page still tells of a dip of Q: news, and only this is.
             changes = [change for change in changes if change.onset > event.step]
             event = Event()
         silent = event.grave or (not grave and (event.kind != "" or self._muted(kind, step)))
+        silent = silent or (kind == TOGETHER and all(map(self._known, changes)))
         for change in changes:
             self.tracks[change.metric].confirm(change, grave)
+        turned = [each.metric for each in changes if self.tracks[each.metric].turn is not None]
         if silent:
+            self.recoveries.join(turned)
             return None
         event.tell(kind, grave, changes, step, slack)
         self.event, self.raised[kind] = event, step
-        return describe(kind, *event.split(slack), step)
+        found = describe(kind, *event.split(slack), step)
+        self.recoveries.tell(found, turned)
+        return found
+
+    def _known(self, change: Change) -> bool:
+        """Whether a fall was told of and is not over, so that a late jump of S adds nothing."""
+        turn = self.tracks[change.metric].turn
+        if change.family == STABILITY.name:
+            return True
+        return turn is not None and turn.grave and change.onset <= turn.change.onset
 
     def _muted(self, kind: str, step: int) -> bool:
         """Whether a warning of this kind would say nothing new.
@@ -117,7 +124,7 @@ class Fusion:
         S that keeps jumping is one piece of news, and none where the training has turned.
         """
         last = self.raised.get(kind)
-        cooldown = COOLDOWN_WINDOWS * self._window_steps()
+        cooldown = COOLDOWN_WINDOWS * self.window_steps
         if last is not None and 0 <= step - last <= cooldown:
             return True
         turns = [track.turn for track in self.tracks.values() if track.turn is not None]

@@ -13,12 +13,9 @@ WINDOW = 10
 #: Windows for which the same warning is not repeated.
 COOLDOWN_WINDOWS = 2
 #: Sample batches within which a jump of S that is over still belongs to a fall of Q or D.
-SLACK = 2
+SLACK = 1
 #: Blocks of S that make one event while no sample batch has told the spacing (1000 iterations).
 WINDOW_BLOCKS = 40
-#: Evidence of one far fallen batch of Q or D, and the batches within which S must have jumped
-#: for that to be enough: in a recorded NSGAN each dip of Q came with a jump of S.D.
-SUDDEN, SUDDEN_WINDOW = 3.5, 1.5
 #: Networks watched at most, so that a flood of names cannot use up memory.
 MAX_NETWORKS = 64
 #: D lower by this many nats means that half of the modes (by effective number e^D) are gone.

@@ -16,9 +16,6 @@ SUSPECT_SHARE, SUSPECT_SPEED = 0.5, 0.2
 GAP_RATE = 0.2
 #: Weight of a new observation in the long-run mean.
 SLOW_RATE = 0.03
-#: A fall by so many times the smallest that matters is told after a single observation if S has
-#: just jumped.
-PLUNGE = 2
 #: Suspicions kept a metric.
 SUSPICIONS = 8
 #: Larger values than this cannot be a metric's; held here, their differences stay finite.
@@ -44,6 +41,7 @@ class Track:
         suspicions: the latest changes that another family could confirm, newest last. Several,
             because metrics may be fed one after the other when a watcher catches up.
         turn: where it turned, until it recovers.
+        back: the turn from which the latest observation brought it back; None after any other.
         frozen: the baseline is held at the level before the turn.
         nonfinite: the latest value was NaN or infinite.
     """
@@ -61,6 +59,7 @@ class Track:
     since: int | None = None
     suspicions: list[Change] = field(default_factory=list)
     turn: Turn | None = None
+    back: Turn | None = None
     frozen: bool = False
     nonfinite: bool = False
     family: Family = field(init=False)
@@ -85,6 +84,7 @@ class Track:
         Returns:
             Evidence of a change (the CUSUM's sum); 0 if there is none or nothing new.
         """
+        self.back = None
         if self.step is not None and step <= self.step:
             if step == self.step:
                 return 0.0
@@ -103,7 +103,7 @@ class Track:
         if not observation.alike:
             self._relearn()
         self._note(observation)
-        self._follow_turn(observation.value)
+        self._follow_turn(observation)
         if self.frozen or not telling:
             return 0.0
         family, baseline = self.family, self.baseline
@@ -131,12 +131,12 @@ class Track:
         self.recent = [*self.recent[-RECENT:], value]
         self.slow += max(SLOW_RATE, 1 / (self.baseline.count + 1)) * (value - self.slow)
 
-    def _follow_turn(self, value: float) -> None:
+    def _follow_turn(self, seen: Observation) -> None:
         turn, family = self.turn, self.family
         if turn is None:
             return
-        if turn.recovers(value, family.bad, self.baseline.sigma(family)):
-            self.turn = None
+        if turn.recovers(seen.value, seen.first_step, family.bad, self.baseline.sigma(family)):
+            self.turn, self.back = None, turn
             if self.frozen:
                 self.frozen = False
                 self.cusum.reset()
@@ -177,12 +177,6 @@ class Track:
             return self.cusum.extreme - self.cusum.before
         return self.cusum.before - fmean(self.recent[-2:])
 
-    @property
-    def plunged(self) -> bool:
-        """Whether Q or D lies far under its old level, by the newest observation alone."""
-        far = PLUNGE * self.family.matters
-        return self.family.bad < 0 and self.cusum.before - self.recent[-1] >= far
-
     def suspect(self, step: int) -> Change:
         """The change that the evidence speaks of, as of now; another family may confirm it."""
         assert self.cusum.onset is not None
@@ -196,6 +190,12 @@ class Track:
         older = [known for known in self.suspicions if known.onset < onset]
         self.suspicions = [*older[1 - SUSPICIONS :], change]
         return change
+
+    def jumps_since(self, step: float) -> list[Change]:
+        """The jumps of S that were still seen after this step, oldest first."""
+        if self.family.bad < 0:
+            return []
+        return [change for change in self.suspicions if change.step >= step]
 
     def confirm(self, change: Change, grave: bool) -> None:
         """Note a turn; the baseline stays where it was until the metric comes back.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from monitor.turning.early import KINDS
 from monitor.types import Alert
 
 Level = Literal["healthy", "learning", "warning", "turned"]
@@ -37,13 +38,28 @@ def verdict(
     grave = turned(metrics, grave=True)
     if grave:
         return "turned", f"Turned at step {onset(metrics, grave):,}: {story(metrics, grave)}."
-    worries = worried(metrics, broken, alerts)
+    still = [alert for alert in alerts if warning_holds(alert.kind, alert.step, summary)]
+    worries = worried(metrics, broken, still)
     if worries:
         return "warning", f"Warning: {'; '.join(worries)}." + (f" Now {now}." if now else "")
     missing = awaited(metrics)
     if missing:
         return "learning", "Learning: " + "; ".join(part for part in (now, missing) if part) + "."
     return "healthy", f"Healthy: {now}."
+
+
+def warning_holds(kind: str, step: int | None, summary: Mapping[str, Any]) -> bool:
+    """Whether an early warning is not over; of other kinds the detector cannot tell: True.
+
+    Args:
+        kind: of the alert.
+        step: that it names.
+        summary: as `TurningPointDetector.summary` gives it.
+    """
+    if kind not in KINDS:
+        return True
+    known = summary.get("warnings", ())
+    return any(each["kind"] == kind and each["step"] == step for each in known)
 
 
 def figures(metrics: Metrics, ceiling: float | None) -> str:

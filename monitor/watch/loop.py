@@ -30,6 +30,7 @@ class Watch:
         rules: of the settings; those made over REST come on top.
         limits: on what is kept.
         clock: seconds that only go forward.
+        sensitivity: of the detector.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Watch:
         rules: Sequence[Rule] = (),
         limits: Limits = NO_LIMITS,
         clock: Callable[[], float] = time.monotonic,
+        sensitivity: str = "normal",
     ) -> None:
         owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         mine = WatchStore(store, owner)
         self._shards = [
-            ShardWatch(store, mine, shard, clock, rules, limits) for shard in range(keys.SHARDS)
+            ShardWatch(store, mine, shard, clock, rules, limits, sensitivity)
+            for shard in range(keys.SHARDS)
         ]
         self._stopping = threading.Event()
 

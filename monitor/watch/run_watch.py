@@ -12,6 +12,7 @@ from monitor.store.connection import Store
 from monitor.store.segments import segments_of
 from monitor.store.series import kinds_of, metric_names
 from monitor.turning import TurningPointDetector
+from monitor.turning.early import SCALARS
 from monitor.types import Alert
 from monitor.watch.reading import KindReader, Moment
 from monitor.watch.recovery import is_over
@@ -31,6 +32,7 @@ class RunWatch:
         run: its id.
         state: what `state` returned earlier, or None to start from its first row.
         held: alerts of the detector that are stored and not over, see `is_over`.
+        sensitivity: of the detector; it may be another than that of the state.
     """
 
     def __init__(
@@ -38,6 +40,8 @@ class RunWatch:
         run: str,
         state: dict[str, Any] | None = None,
         held: Iterable[dict[str, Any]] = (),
+        *,
+        sensitivity: str = "normal",
     ) -> None:
         self.run = run
         self.rules = RunRules(run)
@@ -46,13 +50,15 @@ class RunWatch:
         self._over: dict[str, float] = {}
         self._kinds: dict[str, Kind] = {}
         self._ordinal = 0
-        self._detector = TurningPointDetector()
+        self._detector = TurningPointDetector(sensitivity)
         self._readers = [KindReader(kind) for kind in KINDS]
         self._rewinds = {kind: Rewinds() for kind in KINDS}
         if state is None or state.get("version") != STATE_VERSION:
             return
         try:
-            self._detector = TurningPointDetector.from_state(state["detector"])
+            self._detector = TurningPointDetector.from_state(
+                {**state["detector"], "sensitivity": sensitivity}
+            )
         except StoreError as error:
             log.warning("run %r is watched from its beginning: %s", run, error)
             return
@@ -127,7 +133,7 @@ class RunWatch:
         found = self._detector.update(moment.step, values, epoch=moment.epoch)
         for turning in found:
             # A detector that says itself what is over names the kind and onset of each alert.
-            for kind, step in getattr(turning, "closes", ()):
+            for kind, step in turning.closes:
                 self._over[alert_id(self.run, kind, step)] = moment.time
         alerts = [turning_alert(self.run, turning, moment.time) for turning in found]
         return [self._grouping.place(each) for each in (*alerts, *self.rules.feed(moment))]
@@ -164,11 +170,11 @@ class RunWatch:
 
 
 def _is_watched(metric: str) -> bool:
-    if metric in ("Q", "D"):
+    if metric in ("Q", "D") or metric.startswith(SCALARS):
         return True
     return metric.startswith("S.") and "@" not in metric and not is_tensor_metric(metric)
 
 
 def _kind_of(metric: str) -> Kind:
     """Which pushes a watched metric comes from."""
-    return "weights" if metric.startswith("S.") else "samples"
+    return "weights" if metric.startswith(("S.", *SCALARS)) else "samples"

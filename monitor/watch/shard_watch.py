@@ -52,6 +52,7 @@ class ShardWatch:
         clock: seconds that only go forward.
         rules: of the file with the settings; those made over REST come on top.
         limits: on what is kept.
+        sensitivity: of the detector.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class ShardWatch:
         clock: Callable[[], float],
         rules: Sequence[Rule] = (),
         limits: Limits = NO_LIMITS,
+        sensitivity: str = "normal",
     ) -> None:
+        self._sensitivity = sensitivity
         self._store = store
         self._mine = mine
         self._statuses = Statuses(store, mine, clock)
@@ -189,7 +192,8 @@ class ShardWatch:
 
     def _open(self, run: str) -> _Watched:
         held = [alert for alert in read_alerts(self._store, run) if alert["resolved"] is None]
-        watch = RunWatch(run, self._mine.state(run), held)
+        state = self._mine.state(run)
+        watch = RunWatch(run, state, held, sensitivity=self._sensitivity)
         self._rulebook.hand_to(watch)
         watched = _Watched(watch, self._clock())
         self._watched[run] = watched

@@ -129,6 +129,24 @@ def test_replay_without_a_turn(sqd: Sqd, tmp_path: Path) -> None:
     assert sqd("replay", str(tmp_path / "calm.jsonl"), "--json").out == ""
 
 
+def test_replay_at_another_sensitivity(
+    sqd: Sqd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [0.9] * 40 + [0.6, 0.6, 0.9] * 10
+    lines = [json.dumps({"step": i, "values": {"Q": x}}) for i, x in enumerate(values)]
+    (tmp_path / "dips.jsonl").write_text("\n".join(lines))
+    command = ("replay", str(tmp_path / "dips.jsonl"), "--json")
+    steps = [
+        json.loads(sqd(*command, "--sensitivity", name).out.splitlines()[0])["detected_step"]
+        for name in ("high", "normal", "low")
+    ]
+    assert steps == sorted(steps)
+    assert steps[0] < steps[2]
+    monkeypatch.setenv("SQD_SENSITIVITY", "low")
+    assert json.loads(sqd(*command).out.splitlines()[0])["detected_step"] == steps[2]
+    assert sqd(*command, "--sensitivity", "highest").code == 2
+
+
 def test_runs_as_json(run: Trainer, sqd_here: Callable[..., Result]) -> None:
     (found,) = json.loads(sqd_here("runs", "--json").out)
     assert (found["id"], found["status"], found["last_step"]) == ("demo", "running", ROWS - 1)

@@ -52,6 +52,10 @@ def test_file_in_the_home_that_was_chosen(home: Path, tmp_path: Path) -> None:
             "retain_grids in sqd.toml is not usable: input should be greater than",
         ),
         ('device = "gpu"', "device in sqd.toml is not usable: expected auto, cpu or cuda:N"),
+        (
+            'sensitivity = "highest"',
+            "sensitivity in sqd.toml is not usable: input should be 'low', 'normal' or 'high'",
+        ),
         ("port = ", "sqd.toml cannot be read: "),
     ],
 )

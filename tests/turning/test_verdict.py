@@ -94,5 +94,17 @@ def test_alerts_of_others_are_a_warning_and_the_detectors_own_are_not_told_twice
     assert verdict(summary, [closed])[0] == "healthy"
 
 
+def test_an_early_warning_is_told_while_it_holds() -> None:
+    sinking: list[Record] = [(i, {"loss.D": 1.0 if i < 2000 else 0.001}) for i in range(3000)]
+    detector = TurningPointDetector()
+    (found,) = play([*sinking, *((3000 + s, v) for s, v in batches(Q=QUALITY))], detector)
+    told = Alert(
+        "1", "run", found.kind, found.step, found.detected_step, (), "warning", "It is.", 0
+    )
+    summary = json.loads(json.dumps(detector.summary()))
+    assert verdict(summary, [told]) == ("warning", "Warning: It is. Now Q 0.91.")
+    assert verdict({**summary, "warnings": []}, [told])[0] == "healthy"
+
+
 def test_quality_of_images_without_faces_does_not_wait_for_ever() -> None:
     assert sentence(batches(Q=[0.0] * 60, D=[3.0] * 60)) == ("healthy", "Healthy: Q 0.00, D 3.0.")

@@ -76,7 +76,7 @@ def expected_alerts(rows: Iterable[Row], run: str = "demo") -> list[Alert]:
 
 
 def _is_watched(name: str) -> bool:
-    return name in ("S.G", "S.D", "Q", "D")
+    return name in ("S.G", "S.D", "Q", "D", "loss.D")
 
 
 def _told(cell: Cell) -> float | None:

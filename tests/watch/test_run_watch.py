@@ -10,6 +10,7 @@ import pytest
 
 from monitor.alerts.raising import alert_id
 from monitor.errors import UnknownRunError
+from monitor.store.blocks import Cell
 from monitor.store.connection import Store
 from monitor.store.jobs import JobQueue
 from monitor.types import Alert, TurningPoint
@@ -45,6 +46,8 @@ def test_recorded_training_has_alerts_of_every_kind() -> None:
         ("stability", 699),
         ("turning_point", 699),
         ("nonfinite", 900),
+        ("recovered", 901),
+        ("recovered", 1100),
         ("mode_collapse", 1300),
     ]
 
@@ -116,6 +119,37 @@ def test_state_of_another_version_starts_anew(
     watch = RunWatch("demo", state)
     feed(store, watch)
     assert watch.places == {"weights": [0, 95], "samples": [0, 5]}
+
+
+def test_losses_and_gradients_are_fed(store: Store, queue: JobQueue) -> None:
+    chance = random.Random(1)
+    rows = [
+        Row(
+            "weights",
+            step,
+            step,
+            {
+                "loss.D": Cell(0, (1.2 if step < 2000 else 0.01) * chance.uniform(0.5, 1.5)),
+                "grad.G": Cell(0, (2.0 if step < 2500 else 0.001) * chance.uniform(0.5, 1.5)),
+            },
+        )
+        for step in range(4000)
+    ]
+    store_all(queue, Trainer(store), rows)
+    alerts = feed(store, RunWatch("demo"))
+    assert [alert.kind for alert in alerts] == ["discriminator_saturated", "generator_starved"]
+
+
+@pytest.mark.parametrize("sensitivity", ["low", "high"])
+def test_another_sensitivity_holds_from_the_next_start_on(
+    store: Store, queue: JobQueue, sensitivity: str
+) -> None:
+    store_all(queue, Trainer(store), ROWS[:200])
+    before = RunWatch("demo")
+    feed(store, before)
+    after = RunWatch("demo", json.loads(json.dumps(before.state())), sensitivity=sensitivity)
+    assert after.places == before.places
+    assert after.state()["detector"] == {**before.state()["detector"], "sensitivity": sensitivity}
 
 
 def test_unknown_run_is_named(store: Store) -> None:
