@@ -90,8 +90,7 @@ class EarlyWarnings:
         """
         drift = self.drifts.setdefault(track.metric, Drift())
         drift.push(step, value)
-        if drift.still or self.conditions[STALLED].told is not None:
-            yield from self._judge_standstill(track.metric, drift, step)
+        yield from self._judge_standstill(track.metric, drift, step)
         if track.observed == step != drift.observed:
             drift.take(step, track.recent[-1], track.baseline.sigma(track.family))
             yield from self._judge_divergence(tracks, step)
@@ -162,14 +161,13 @@ class EarlyWarnings:
         yield from self._tell(OSCILLATING, holds, over, seen, 1, (track.metric,), say)
 
     def _judge_standstill(self, network: str, drift: Drift, step: int) -> Iterator[TurningPoint]:
-        losses = [gauge for name, gauge in self.gauges.items() if name.startswith(LOSS)]
-        flat = bool(losses) and all(each.restless <= RESTLESS_SHARE for each in losses)
-        needed = round(STILL_PUSHES * self.factor)
         condition = self.conditions[STALLED]
-        ours = condition.told is None or network in condition.metrics
-        if not ours:
+        if condition.told is None and drift.still < round(STILL_PUSHES * self.factor):
             return
-        still = drift.still >= needed and flat
+        if condition.told is not None and network not in condition.metrics:
+            return
+        losses = [gauge for name, gauge in self.gauges.items() if name.startswith(LOSS)]
+        still = bool(losses) and all(each.restless <= RESTLESS_SHARE for each in losses)
         began = drift.still_since if drift.still else step
         seen = Observation(began, step, None, 0.0, 0.0)
         names = (network, *(each.name for each in losses))

@@ -45,6 +45,8 @@ class Recoveries:
                 told.alerts.append((found.kind, found.step))
                 told.waiting += [name for name in waiting if name not in told.waiting]
                 return
+        if not waiting:
+            return
         told = Told([(found.kind, found.step)], list(waiting))
         self.turned = [*self.turned[1 - MOST_OPEN :], told]
 

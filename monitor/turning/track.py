@@ -166,6 +166,8 @@ class Track:
             self.since = self.turn = None
         elif self.turn is not None and step < self.turn.change.onset:
             self.turn, self.frozen = None, False
+        elif self.turn is not None:
+            self.turn.calm = 0
 
     @property
     def extent(self) -> float:

@@ -20,6 +20,8 @@ from tests.turning.streams import Record, angles, batches, noisy, play, ramp
 FALLING_DIVERSITY = noisy(1, [3.2] * 40 + ramp(3.2, 1.3, 10) + [1.3] * 20, 0.08)
 FALLING_QUALITY = noisy(2, [0.9] * 45 + ramp(0.9, 0.3, 5) + [0.3] * 20, 0.03)
 
+SCALARS = ("loss.G", "loss.D", "grad.G")
+
 
 def brief(records: list[Record], sensitivity: str = "normal") -> list[tuple[str, int, int]]:
     found = play(records, TurningPointDetector(sensitivity))
@@ -253,7 +255,7 @@ def test_one_call_a_step_or_one_a_metric_is_the_same(seed: int, pattern: Any) ->
         st.tuples(
             st.integers(-5, 200),
             st.dictionaries(
-                st.sampled_from(["S.G", "S.D", "Q", "D"]),
+                st.sampled_from(["S.G", "S.D", "Q", "D", *SCALARS]),
                 st.none() | st.floats() | st.floats(0, 4),
             ),
             st.none() | st.floats(0, 50),
@@ -269,5 +271,5 @@ def test_nothing_crashes_and_onsets_never_lie_ahead(
     for step, values, epoch in calls:
         for found in detector.update(step, values, epoch=epoch):
             assert found.step <= found.detected_step == step
-            assert set(found.metrics) <= set(detector.summary()["metrics"])
+            assert set(found.metrics) <= {*detector.summary()["metrics"], *SCALARS}
         json.dumps([detector.state(), detector.summary()], allow_nan=False)

@@ -47,7 +47,7 @@ def draw(rng: np.random.Generator, number: int) -> Plan:
     patterns = TURNING if number % 2 == 0 else HEALTHY
     pattern: Pattern = patterns[number // 2 % len(patterns)]
     families = str(rng.choice(FAMILIES))
-    if families == "S" and pattern in ("spikes", "rate_up", "slow_collapse"):
+    if families == "S" and pattern in ("spikes", "dip", "rate_up", "slow_collapse"):
         # S alone cannot tell jumps that matter from others, nor say when D began to fall.
         families = "SQD"
     every, weights_every, fewest, most = RHYTHMS[rng.integers(len(RHYTHMS))]

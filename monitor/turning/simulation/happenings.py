@@ -39,10 +39,13 @@ class Happening:
     def happen(self, series: dict[str, Array]) -> None:
         """Change the healthy curves from here on."""
         pattern = self.plan.pattern
-        if pattern in TURNING or pattern == "spikes":
+        if pattern in TURNING or pattern in ("spikes", "dip"):
             self._jump(series)
         if pattern in TURNING:
             self._deteriorate(series)
+        if pattern == "dip":
+            # Recorded in an NSGAN: Q 0.92, 0.57, 0.92.
+            series["Q"][self.batch] *= self.rng.uniform(0.3, 0.7)
         if pattern in ("rate_down", "rate_up"):
             self._change_rate(series)
         if pattern == "drift":

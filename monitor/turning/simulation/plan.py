@@ -14,12 +14,13 @@ Pattern = Literal[
     "rate_up",
     "drift",
     "spikes",
+    "dip",
 ]
 #: Patterns with a turning point.
 TURNING: tuple[Pattern, ...] = ("collapse", "slow_collapse", "swings")
 #: Patterns without: the learning rate is lowered or raised (a warm restart), D sinks and S rises
-#: slowly, S jumps and Q and D do not care.
-HEALTHY: tuple[Pattern, ...] = ("calm", "rate_down", "rate_up", "drift", "spikes")
+#: slowly, S jumps and Q and D do not care, or Q dips with it for one batch and is back.
+HEALTHY: tuple[Pattern, ...] = ("calm", "rate_down", "rate_up", "drift", "spikes", "dip")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The turning-point detector beside river's detectors and an offline segmentation."""
