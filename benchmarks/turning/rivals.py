@@ -97,7 +97,7 @@ def _adwin() -> list[Rival]:
         Rival("river ADWIN", f"delta {delta}, every observation", _make(
             river.ADWIN, delta=delta, clock=1, grace_period=5, min_window_length=2,
         ))
-        for delta in (0.002, 0.02, 0.1, 0.3, 0.6)
+        for delta in (0.02, 0.1, 0.3, 0.6, 0.9, 0.99)
     ]  # fmt: skip
 
 
@@ -107,8 +107,8 @@ def _page_hinkley() -> list[Rival]:
         Rival("river PageHinkley", f"up, threshold {threshold}, delta {delta}", _make(
             river.PageHinkley, min_instances=8, threshold=threshold, delta=delta, mode="up",
         ))
-        for threshold in (0.3, 0.6, 1.0, 2.0)
-        for delta in (0.005, 0.1)
+        for threshold in (0.6, 1.0, 1.5, 2.0, 3.0)
+        for delta in (0.005, 0.05)
     ]  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _scaled() -> list[Rival]:
         Rival("river PageHinkley, scaled", f"up, threshold {threshold}, delta {delta}", _make(
             river.PageHinkley, min_instances=1, threshold=threshold, delta=delta, mode="up",
         ), scaled=True)
-        for threshold in (10.0, 5.0, 7.0, 15.0)
+        for threshold in (10.0, 7.0, 15.0, 20.0, 25.0, 30.0)
         for delta in (1.0, 0.5)
     ]  # fmt: skip
 
@@ -128,7 +128,7 @@ def _kswin() -> list[Rival]:
         Rival("river KSWIN", f"alpha {alpha}, {window} with {stat}", _make(
             river.KSWIN, alpha=alpha, window_size=window, stat_size=stat, seed=SEED,
         ))
-        for alpha, window, stat in ((0.005, 20, 5), (0.005, 30, 10))
+        for alpha, window, stat in ((0.005, 20, 5), (0.005, 30, 10), (1e-4, 30, 10))
     ]  # fmt: skip
 
 
