@@ -28,7 +28,7 @@ MAX_GAUGES = 16
 #: Blocks for which a state must hold, and be over: two sample batches.
 BLOCKS_NEEDED = 16
 #: The discriminator is saturated while its loss is under this share of its usual size (recorded:
-#: under 3% some 2,000 iterations before one collapse and after another, over 6% in seven that kept).
+#: some 2,000 iterations before one collapse, after another, in none of seven healthy runs).
 SATURATED_SHARE = 0.03
 #: The generator starves under this share of its usual gradient; while the discriminator is
 #: saturated, under the larger one. (A healthy mixture sank to 4%.)
