@@ -35,7 +35,7 @@ SUPPRESS_IN_SIZE, SUPPRESS_IN_IMAGE = 0.5, 0.7
 BYTES_PER_CROP = {REFINE_SIDE: 2**17, OUTPUT_SIDE: 2**19}
 
 #: Bytes of one run of a network on a CPU: activations stay in its cache, and below the size from
-#: which the allocator takes fresh pages each time (a third faster than four times as much).
+#: which the allocator takes fresh pages each time (faster than four times as much).
 RUN_BYTES_ON_CPU = 2**24
 
 #: Eyes, nose and corners of the mouth.

@@ -30,7 +30,8 @@ MOST_POINTS = 100_000
 MOST_METRICS = 500
 #: Rows of CSV that are written at once.
 CSV_ROWS = 10_000
-COLUMNS = ("step", "epoch", "time", "value", "stderr", "n", "status")
+NUMBERS = ("step", "epoch", "time", "value", "stderr")
+COLUMNS = (*NUMBERS, "n", "status")
 
 router = APIRouter(prefix="/api/runs", tags=["series"], responses=RUN_ERRORS)
 
@@ -123,11 +124,7 @@ def _json(found: dict[str, Series]) -> bytes:
     """Columns keyed by metric; NaN becomes null."""
     columns = {
         name: {
-            "step": np.ascontiguousarray(series.step),
-            "epoch": np.ascontiguousarray(series.epoch),
-            "time": np.ascontiguousarray(series.time),
-            "value": np.ascontiguousarray(series.value),
-            "stderr": np.ascontiguousarray(series.stderr),
+            **{column: np.ascontiguousarray(getattr(series, column)) for column in NUMBERS},
             "n": series.n.astype(np.int64),
             "status": [STATUSES[code] for code in series.status.tolist()],
         }
