@@ -1,6 +1,7 @@
 """Optimistic Adam; Adam itself is torch's."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -49,7 +50,8 @@ def _update(state: dict[str, Any], gradient: Tensor, betas: tuple[float, float])
     return update
 
 
+#: One kernel for all of Adam: a fifth of a small network's iteration on a CPU.
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
+    "adam": partial(torch.optim.Adam, fused=True),
     "oadam": OptimisticAdam,
 }

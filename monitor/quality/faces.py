@@ -1,6 +1,5 @@
 """Quality Q: how sure MTCNN is that an image shows a face, and where its landmarks are."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from monitor.quality.cascade import FACTOR, LANDMARKS, MIN_FACE_SIZE, THRESHOLDS, Cascade
 from monitor.quality.images import SHORTER_SIDE, check_images, enlarge, enlarged_size, to_original
+from monitor.quality.threads import own_cores
 
 #: Bytes that a pixel takes on its way through the cascade: 394 measured on faces of 64 px, of
 #: which half are their candidates; less on anything larger or with fewer faces.
@@ -39,7 +39,8 @@ class FaceQuality:
     """Face probability by MTCNN with facenet-pytorch's weights (SQD paper, eq 6).
 
     The paper does not say what counts when MTCNN finds several faces, or none: the highest
-    probability counts, and 0. Images with a shorter side under 64 px are enlarged first.
+    probability counts, and 0. Images with a shorter side under 64 px are enlarged first. On a CPU
+    pieces of a batch run side by side, one on each of the threads that torch has when this is made.
 
     Args:
         device: where the three networks run, e.g. ``cpu`` or ``cuda:0``.
@@ -51,8 +52,10 @@ class FaceQuality:
     def __init__(self, device: str = "cpu", max_batch_bytes: int = 0) -> None:
         self._device = torch.device(device)
         default = MAX_BATCH_BYTES.get(self._device.type, MAX_BATCH_BYTES["cpu"])
-        self._max_batch_bytes = max_batch_bytes or default
-        self._cascade = Cascade(self._device, self._max_batch_bytes)
+        self._threads = torch.get_num_threads() if self._device.type == "cpu" else 1
+        self._pool = own_cores(self._threads) if self._threads > 1 else None
+        self._piece_bytes = (max_batch_bytes or default) // self._threads
+        self._cascade = Cascade(self._device, self._piece_bytes)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -92,19 +95,22 @@ class FaceQuality:
         check_images(images)
         probability = np.zeros(len(images), np.float32)
         landmarks = np.full((len(images), LANDMARKS, 2), np.nan, np.float32)
-        for part, larger in _calls(images, self._max_batch_bytes):
+
+        def look(part: slice) -> None:
+            larger = enlarge(images[part])
             found, points = self._cascade(torch.from_numpy(larger).to(self._device))
             probability[part] = found.cpu().numpy()
             landmarks[part] = to_original(
                 points.cpu().numpy(), larger.shape[1:3], images.shape[1:3]
             )
+
+        for _ in (self._pool.map if self._pool else map)(look, self._pieces(images)):
+            pass  # What a piece raised is raised here.
         return Detection(probability, landmarks)
 
-
-def _calls(images: NDArray[np.uint8], max_bytes: int) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
-    """Pieces small enough for one go, enlarged, each with its place in the batch."""
-    height, width = enlarged_size(*images.shape[1:3])
-    count = max(1, max_bytes // (BYTES_PER_PIXEL * height * width))
-    for start in range(0, len(images), count):
-        part = slice(start, start + count)
-        yield part, enlarge(images[part])
+    def _pieces(self, images: NDArray[np.uint8]) -> list[slice]:
+        """Parts of a batch that are small enough for one go, and enough for all threads."""
+        height, width = enlarged_size(*images.shape[1:3])
+        fitting = self._piece_bytes // (BYTES_PER_PIXEL * height * width)
+        count = max(1, min(fitting, -(-len(images) // self._threads)))
+        return [slice(start, start + count) for start in range(0, len(images), count)]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from threading import current_thread
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,48 @@ def test_pieces_keep_to_the_memory_allowed(
     told.score(np.zeros((11, side, side, 3), np.uint8))
     assert max(pieces) == largest
     assert sum(pieces) == 11
+
+
+def test_threads_with_a_core_each_find_what_one_does(
+    quality: FaceQuality, lfw: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = resized(lfw[60:120], 64)
+    once = quality.detect(images)
+    torch.set_num_threads(3)
+    try:
+        side_by_side = FaceQuality()
+        assert torch.get_num_threads() == 3
+        seen: list[tuple[int, int, str]] = []
+        cascade = side_by_side._cascade
+
+        def noted(piece: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            seen.append((len(piece), torch.get_num_threads(), current_thread().name))
+            return cascade(piece)
+
+        monkeypatch.setattr(side_by_side, "_cascade", noted)
+        found = side_by_side.detect(images)
+    finally:
+        torch.set_num_threads(1)
+    assert [(count, threads) for count, threads, _ in seen] == [(20, 1)] * 3
+    assert all(name.startswith("sqd-quality") for *_, name in seen)
+    np.testing.assert_array_equal(found.probability > 0, once.probability > 0)
+    np.testing.assert_allclose(found.probability, once.probability, atol=1e-6)
+    np.testing.assert_allclose(found.landmarks, once.landmarks, atol=1e-2)
+
+
+def test_what_a_thread_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(2)
+    try:
+        quality = FaceQuality()
+    finally:
+        torch.set_num_threads(1)
+
+    def broken(piece: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        raise torch.cuda.OutOfMemoryError("of 2 GiB")
+
+    monkeypatch.setattr(quality, "_cascade", broken)
+    with pytest.raises(torch.cuda.OutOfMemoryError, match="of 2 GiB"):
+        quality.score(np.zeros((4, 64, 64, 3), np.uint8))
 
 
 def test_sizes_from_the_smallest_to_a_thousand(quality: FaceQuality) -> None:

@@ -27,16 +27,22 @@ def main(argv: list[str] | None = None, experiment: str | None = None) -> None:
     """
     options = _read(argv, experiment)
     kind = options.data.partition(":")[0]
-    setting = SETTINGS[kind]
-    if options.iterations:
-        setting = dataclasses.replace(setting, iterations=options.iterations)
-    plan = planned(options.experiment, options.seeds)
+    setting = _setting(kind, options)
+    try:
+        plan = planned(options.experiment, options.seeds, options.models)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
     output = options.output / f"{options.experiment}-{kind}"
     failed = [] if options.report else _train(options, setting, plan, output)
     _report(options, setting, plan, output)
     if failed:
         print(f"error: {len(failed)} trainings failed: {', '.join(failed)}", file=sys.stderr)
         raise SystemExit(FAILED)
+
+
+def _setting(kind: str, options: argparse.Namespace) -> Setting:
+    chosen = {"iterations": options.iterations, "samples_every": options.samples_every}
+    return dataclasses.replace(SETTINGS[kind], **{k: v for k, v in chosen.items() if v})
 
 
 def _train(
@@ -105,6 +111,8 @@ def _read(argv: list[str] | None, experiment: str | None) -> argparse.Namespace:
                         help="faces, mixture or folder:PATH (%(default)s)")  # fmt: skip
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--iterations", type=int, help="of each; default that of the data")
+    parser.add_argument("--samples-every", type=int, metavar="N", help="default that of the data")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="only these, e.g. NSGAN-GP")
     parser.add_argument("--parallel", type=int, default=2, help="trainings at a time")
     parser.add_argument("--output", type=Path, default=Path("artifacts/zoo"))
     parser.add_argument("--worker", default="", metavar="OPTIONS",

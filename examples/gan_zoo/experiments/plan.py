@@ -127,6 +127,21 @@ def driven(seed: int) -> list[Planned]:
 EXPERIMENTS = {"table2": table2, "table3": table3, "tan": tan, "n-cr": n_cr, "driven": driven}
 
 
-def planned(experiment: str, seeds: Sequence[int]) -> list[Planned]:
-    """All trainings of an experiment, seed by seed."""
-    return [training for seed in seeds for training in EXPERIMENTS[experiment](seed)]
+def planned(
+    experiment: str, seeds: Sequence[int], models: Sequence[str] | None = None
+) -> list[Planned]:
+    """Trainings of an experiment, seed by seed.
+
+    Args:
+        experiment: a key of `EXPERIMENTS`.
+        seeds: of the trainings.
+        models: only these; all of them by default.
+
+    Raises:
+        ValueError: the experiment has no such model.
+    """
+    every = [training for seed in seeds for training in EXPERIMENTS[experiment](seed)]
+    known = {training.model for training in every}
+    if unknown := set(models or ()) - known:
+        raise ValueError(f"{min(unknown)!r} is none of {', '.join(sorted(known))}")
+    return [training for training in every if not models or training.model in models]

@@ -42,6 +42,16 @@ def test_every_planned_training_is_one_that_the_zoo_knows(experiment: str, data:
     assert len(recipes) == len(plan), "two trainings are the same"
 
 
+def test_a_plan_of_chosen_models_has_only_them() -> None:
+    plan = planned("driven", [0, 1], ["WGAN-clip"])
+    assert [(each.model, each.seed) for each in plan] == [("WGAN-clip", 0), ("WGAN-clip", 1)]
+
+
+def test_a_model_that_the_experiment_has_not_is_told_with_those_it_has() -> None:
+    with pytest.raises(ValueError, match=r"'NSGAN' is none of NSGAN-fast, .*WGAN-clip"):
+        planned("driven", [0], ["NSGAN"])
+
+
 def test_table_2_has_four_losses_twice() -> None:
     models = [training.model for training in planned("table2", [5])]
     assert models == ["NSGAN", "LSGAN", "HINGE", "WGAN", *(f"{x}-GP" for x in models[:4])]
