@@ -5,6 +5,7 @@ import {h} from "./element.js";
 const keys = [
   ["j, k", "next and previous run"],
   ["←, →", "earlier and later batch of images"],
+  ["s", "hold this batch beside the ones that follow; again lets go"],
   ["+, −", "zoom in and out around the shown batch"],
   ["e", "evidence of the newest turning point; ←, → to the others, Esc closes"],
   ["f", "follow: whole run, newest images"],

@@ -15,6 +15,7 @@ export class Moves {
       f: () => this.follow(),
       d: () => this.subtract(!page.address.state.difference),
       e: () => this.lookIntoNewest(),
+      s: () => page.samples.toggleHold(),
       ArrowLeft: () => page.samples.go(-1),
       ArrowRight: () => page.samples.go(1),
       "+": () => this.zoomBy(1 / zoomFactor),
@@ -87,7 +88,7 @@ export class Moves {
     const {run, address, onGo} = this.page;
     const ids = (await getJson("/api/runs")).map(({id}) => id);
     const next = ids[ids.indexOf(run) + by];
-    const view = formatAddress({...address.state, range: null, step: null, evidence: null});
+    const view = formatAddress({...address.state, range: null, step: null, beside: null, evidence: null});
     if (next !== undefined) onGo(pagePath(next) + view);
   }
 }

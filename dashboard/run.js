@@ -64,6 +64,7 @@ export class RunPage {
     this.modes = new Modes(run);
     this.samples = new Samples(run, {
       onPick: (step) => moves.pin(step),
+      onHold: (beside) => address.set({beside}),
       onShow: () => this.showModes()
     });
     this.alerts = new Alerts({
@@ -173,7 +174,8 @@ export class RunPage {
 
   updateSamples() {
     const {steps, detail} = this.feed;
-    if (detail) this.samples.update({steps, pinned: this.address.state.step});
+    const {step: pinned, beside: held} = this.address.state;
+    if (detail) this.samples.update({steps, pinned, held});
   }
 
   showModes() {

@@ -6,6 +6,7 @@ import {Connection} from "./connection.js";
 import {h, setAttribute, setText} from "./element.js";
 import {formatCount, plural} from "./format.js";
 import {emptyList, errorNotice} from "./notices.js";
+import {ordered, orderNames} from "./order.js";
 import {Row} from "./row.js";
 import {formatAddress, parseAddress, toggled} from "./state.js";
 import {stateText} from "./trust.js";
@@ -41,6 +42,16 @@ export class RunsPage {
       value: this.address.state.filter,
       oninput: () => this.address.set({filter: this.filter.value.trim()})
     });
+    const options = Object.entries(orderNames).map(([value, text]) => h("option", {value}, text));
+    this.sort = h(
+      "select",
+      {
+        hidden: true,
+        "aria-label": "Sort runs",
+        onchange: () => this.address.set({sort: this.sort.value})
+      },
+      options
+    );
     this.compare = h("a", {class: "compare"});
     this.list = h("ol", {class: "runs", "aria-label": "Runs"});
     this.notice = h("div");
@@ -55,7 +66,8 @@ export class RunsPage {
         this.state,
         this.count,
         this.compare,
-        this.filter
+        this.filter,
+        this.sort
       )
     );
     this.heads = h(
@@ -128,20 +140,21 @@ export class RunsPage {
     row.root.remove();
   }
 
-  // Newest first as the server says, moving only what is out of place.
+  // Moves only what is out of place.
   arrange() {
-    const wanted = (this.runs ?? [])
+    const {filter, sort} = this.address.state;
+    this.sort.value = sort;
+    const wanted = ordered(this.runs ?? [], sort)
       .map(({id}) => this.rows.get(id))
-      .filter((row) => row?.matches(this.address.state.filter));
+      .filter((row) => row?.matches(filter));
     wanted.forEach(({root}, i) => {
       if (this.list.children[i] === root) return;
       this.list.insertBefore(root, this.list.children[i] ?? null);
       this.seen.observe(root);
     });
     while (this.list.children.length > wanted.length) this.list.lastChild.remove();
-    this.heads.hidden = this.filter.hidden = !this.runs?.length;
+    this.heads.hidden = this.filter.hidden = this.sort.hidden = !this.runs?.length;
     setText(this.count, this.countText(wanted.length));
-    const {filter} = this.address.state;
     this.none.hidden = wanted.length > 0 || !this.runs?.length;
     setText(this.none, `No run has “${filter}” in its name, tags, state or verdict.`);
     this.offer();

@@ -1,9 +1,10 @@
-// The image grid of one step: the newest, the one under the crosshair or the one that is pinned.
+// The image grid of one step: the newest, the one under the crosshair or the one that is pinned; and
+// beside it, if wanted, one that is held.
 
-import {gridPath} from "./api.js";
 import {nearestIndex} from "./columns.js";
 import {h, setAttribute, setText} from "./element.js";
 import {formatCount} from "./format.js";
+import {Grid} from "./grid.js";
 
 const hoverDelay = 80; // ms the crosshair has to rest before its grid is fetched
 
@@ -20,12 +21,15 @@ export function stepBeside(steps, shown, by) {
 }
 
 export class Samples {
-  // onPick(step or null): a person chose. onShow(step): this grid is on the page.
-  constructor(run, {onPick, onShow}) {
-    Object.assign(this, {run, onPick, onShow, steps: [], pinned: null, hovered: null, shown: null});
-    this.image = h("img", {alt: "", draggable: "false", hidden: true});
-    this.note = h("p", {class: "note"});
+  // onPick(step or null): a person chose. onHold(step or null): this one is to stay beside what
+  // is chosen next. onShow(step): this grid is on the page.
+  constructor(run, {onPick, onHold, onShow}) {
+    Object.assign(this, {onPick, onHold, onShow, steps: [], pinned: null, held: null});
+    Object.assign(this, {hovered: null, shown: null});
+    this.grid = new Grid(run, () => (this.shown = null));
+    this.other = new Grid(run, () => {});
     this.caption = h("span", {class: "caption"});
+    this.hold = h("button", {class: "quiet", onclick: () => this.toggleHold()}, "side by side");
     this.newest = h("button", {class: "quiet", onclick: () => onPick(null)}, "newest");
     this.slider = h("input", {
       type: "range",
@@ -36,8 +40,8 @@ export class Samples {
     this.root = h(
       "section",
       {class: "samples", "aria-label": "Samples"},
-      h("header", null, h("h2", null, "Samples"), this.caption, this.newest),
-      h("div", {class: "grid-frame"}, this.image, this.note),
+      h("header", null, h("h2", null, "Samples"), this.caption, this.newest, this.hold),
+      h("div", {class: "grids"}, this.other.root, this.grid.root),
       h(
         "div",
         {class: "scrub"},
@@ -53,13 +57,24 @@ export class Samples {
     return h("button", {class: "quiet", "aria-label": label, onclick: () => this.go(by)}, text);
   }
 
-  update({steps, pinned}) {
-    Object.assign(this, {steps, pinned});
-    setText(
-      this.note,
-      steps.length ? "" : "No image grid yet: it comes with the first batch of push_samples."
-    );
+  // pinned, held: steps, null for none.
+  update({steps, pinned, held}) {
+    Object.assign(this, {steps, pinned, held: steps.length ? held : null});
+    if (steps.length === 0) {
+      this.grid.say("No image grid yet: it comes with the first batch of push_samples.");
+    }
+    this.other.root.hidden = this.held === null;
+    if (this.held !== null) {
+      const step = stepToShow(steps, this.held);
+      this.other.name(`step ${formatCount(step)}`);
+      this.other.show(step);
+    }
     this.show();
+  }
+
+  toggleHold() {
+    if (this.held !== null) this.onHold(null);
+    else if (this.shown !== null) this.onHold(this.shown);
   }
 
   hover(step) {
@@ -88,38 +103,19 @@ export class Samples {
     this.describe(step);
     if (step === null || step === this.shown) return;
     this.shown = step;
-    this.load(step);
+    this.grid.show(step);
     this.onShow(step);
-  }
-
-  // The old grid stays until the new one can be painted: nothing flickers.
-  async load(step) {
-    const next = new Image();
-    next.src = gridPath(this.run, step);
-    try {
-      await next.decode();
-    } catch {
-      if (step === this.shown) this.fail(step);
-      return;
-    }
-    if (step !== this.shown) return;
-    this.image.src = next.src;
-    this.image.alt = `Generated images at step ${formatCount(step)}`;
-    this.image.hidden = false;
-    setText(this.note, "");
-  }
-
-  fail(step) {
-    this.image.hidden = true;
-    setText(this.note, `The grid of step ${formatCount(step)} is not available.`);
-    this.shown = null;
   }
 
   describe(step) {
     const at = this.steps.indexOf(step);
     const newest = at === this.steps.length - 1;
     const place = newest ? "newest" : `${formatCount(at + 1)} of ${formatCount(this.steps.length)}`;
-    setText(this.caption, step === null ? "" : `step ${formatCount(step)} · ${place}`);
+    const single = this.held === null;
+    setText(this.caption, step === null || !single ? "" : `step ${formatCount(step)} · ${place}`);
+    this.grid.name(single ? "" : `step ${formatCount(step)}`);
+    this.hold.disabled = step === null;
+    setAttribute(this.hold, "aria-pressed", String(!single));
     this.newest.hidden = this.pinned === null;
     this.slider.disabled = this.steps.length < 2;
     setAttribute(this.slider, "max", Math.max(0, this.steps.length - 1));

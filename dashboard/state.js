@@ -1,5 +1,6 @@
 // What is shown, as the address says it: a link reproduces the view.
 
+import {orders} from "./order.js";
 import {smoothings} from "./smoothing.js";
 
 const defaults = {
@@ -9,10 +10,12 @@ const defaults = {
   open: [], // what is unfolded
   evidence: null, // the turning point, by its alert's id, that is looked into
   step: null, // the pinned image grid; null is the newest
+  beside: null, // the step whose image grid is held beside it
   range: null, // [from, to] in units of x; null follows the live edge
   difference: false, // of the compared runs to this one, instead of all laid over each other
   with: [], // runs that are compared; in the list those that are chosen
-  filter: "" // of the list of runs
+  filter: "", // of the list of runs
+  sort: "newest" // the list of runs
 };
 const axes = ["step", "epoch", "time"];
 const sharedAxes = ["step", "epoch"]; // on which two runs can be taken from each other
@@ -24,7 +27,6 @@ const writeDelay = 200; // ms; Safari refuses more than 100 changes of the addre
 export function parseAddress(search) {
   const query = new URLSearchParams(search);
   const range = (query.get("range") ?? "").split("..").map(readNumber);
-  const step = readNumber(query.get("step"));
   const others = [...new Set(query.getAll("with"))].filter(Boolean);
   const difference = query.get("difference") === "1" && others.length > 0;
   return {
@@ -32,17 +34,24 @@ export function parseAddress(search) {
     unit: oneOf(units, query.get("unit"), defaults.unit),
     smooth: oneOf(smoothings, readNumber(query.get("smooth")), defaults.smooth),
     open: (query.get("open") ?? "").split(",").filter((name) => sections.includes(name)),
-    step: Number.isSafeInteger(step) && step >= 0 ? step : defaults.step,
+    step: readStep(query.get("step")),
+    beside: readStep(query.get("beside")),
     evidence: query.get("evidence") || defaults.evidence,
     range: range.length === 2 && range[0] < range[1] ? range : defaults.range,
     difference,
     with: others,
-    filter: query.get("filter") ?? defaults.filter
+    filter: query.get("filter") ?? defaults.filter,
+    sort: oneOf(orders, query.get("sort"), defaults.sort)
   };
 }
 
 // NaN, which no comparison passes, for anything but a finite number.
 const readNumber = (text) => (/^-?[\d.]+(e[+-]?\d+)?$/.test(text ?? "") ? Number(text) : NaN);
+
+function readStep(text) {
+  const step = readNumber(text);
+  return Number.isSafeInteger(step) && step >= 0 ? step : null;
+}
 
 const oneOf = (allowed, value, fallback) => (allowed.includes(value) ? value : fallback);
 
@@ -56,11 +65,13 @@ export function formatAddress(state) {
   if (state.smooth) query.set("smooth", state.smooth);
   if (state.open.length) query.set("open", state.open.join(","));
   if (state.step != null) query.set("step", state.step);
+  if (state.beside != null) query.set("beside", state.beside);
   if (state.evidence) query.set("evidence", state.evidence);
   if (state.range) query.set("range", shortRange(state.range));
   if (state.difference && state.with.length) query.set("difference", 1);
   for (const run of state.with) query.append("with", run);
   if (state.filter) query.set("filter", state.filter);
+  if (state.sort !== defaults.sort) query.set("sort", state.sort);
   const text = query.toString().replaceAll("%2C", ",");
   return text ? `?${text}` : "";
 }
