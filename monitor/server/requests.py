@@ -27,9 +27,19 @@ class Requests:
             return
         method = scope["method"] if scope["method"] in METHODS else "other"
 
+        started = False
+
         async def counting(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 self._counted[method, str(message["status"])] += 1
             await send(message)
 
-        await self._app(scope, receive, counting)
+        try:
+            await self._app(scope, receive, counting)
+        except Exception:
+            # Starlette answers a defect of ours outside of every middleware.
+            if not started:
+                self._counted[method, "500"] += 1
+            raise

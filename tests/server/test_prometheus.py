@@ -137,3 +137,16 @@ def test_answers_are_counted_whoever_gives_them(client: httpx.Client, store: Sto
     assert found["sqd_http_requests_total", "404", "GET"] == 1
     assert sum(n for (_, _, method), n in found.items() if method == "other") == 1
     assert sum(found.values()) == 3
+
+
+def test_defects_are_counted_too(store: Store) -> None:
+    app = create_app(store)
+
+    @app.get("/defect")
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with serving(app) as client:
+        # The server closes a line on which it failed.
+        assert client.get("/defect", headers={"Connection": "close"}).status_code == 500
+        assert samples(client)["sqd_http_requests_total", "500", "GET"] == 1
