@@ -1,5 +1,6 @@
 """Evaluation times: measured, told with the heartbeat, kept while Redis is away."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from monitor.errors import StoreError
 from monitor.store.connection import Store
 from monitor.store.counters import EVALUATION, PARTS, read_counters
+from monitor.store.runs import read_run
+from monitor.worker import loop
 from monitor.worker.fast import FastLane
 from monitor.worker.loop import Handler, Worker
 from monitor.worker.samples import SamplesLane
@@ -15,6 +18,7 @@ from monitor.worker.stopwatch import Stopwatch
 from tests.server.mortal import MortalRedis
 from tests.store.posting import Trainer, samples_frame
 from tests.worker.laboratory import evaluators, painted
+from tests.worker.test_loop import WAIT_S, until
 
 
 def timed(store: Store) -> dict[str, int]:
@@ -42,6 +46,24 @@ def test_a_chunk_is_timed_by_what_it_was_evaluated_for(store: Store) -> None:
         lane.stopwatch.tell(store)
     assert timed(store) == {"S": 1, "Q": 2, "D": 2, "companions": 1}
     assert EVALUATION.read(read_counters(store), "Q")[1] > 0
+
+
+def test_a_worker_that_ends_tells_its_last_seconds(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "BEAT_S", 1e6)
+    worker = Worker(store, FastLane())
+    Trainer(store).scalars([1.0])
+    thread = threading.Thread(target=worker.run)
+    # It begins with a beat; what it has evaluated since, it tells when it leaves.
+    thread.start()
+    try:
+        until(lambda: bool(read_run(store, "demo").latest))
+        assert timed(store)["S"] == 0
+    finally:
+        worker.stop()
+        thread.join(WAIT_S)
+    assert timed(store)["S"] == 1
 
 
 def test_the_time_of_a_failure_counts(store: Store) -> None:
