@@ -1,5 +1,6 @@
 # make demo   install and watch a real GAN learn real faces
-# make test   install and run every test (the browser comes from apt if it is missing, axe-core from npm)
+# make test   install and run every test (the browser and Prometheus come from apt if they are missing,
+#             axe-core from npm)
 # make bench-peers  .venv-peers: this product beside other loggers, for benchmarks/hooks
 # make check  formatting, lint, types, import rules, then the tests: what CI runs
 
@@ -7,6 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
+# Reads /metrics, evaluates what the dashboard asks and checks the alert rules. Unpacked only: once
+# installed it would run as a service.
+PROMETHEUS := $(VENV)/prometheus/usr/bin/prometheus
 # Looks for what people with disabilities would stumble over; only the browser's tests need it.
 AXE := tests/dashboard/node_modules/axe-core/axe.min.js
 # Versions that were tested together; the ranges in pyproject.toml are what users may combine.
@@ -24,6 +28,9 @@ up: $(VENV)/installed
 test: $(VENV)/installed-dev $(AXE)
 	(command -v chromium && command -v tc && command -v curl && command -v openssl) >/dev/null \
 	|| (apt-get update -qq && apt-get install -y -qq chromium iproute2 curl openssl)
+	(command -v prometheus && command -v promtool || test -x $(PROMETHEUS)) >/dev/null \
+	|| (apt-get update -qq && cd $(VENV) && apt-get download -qq prometheus \
+	&& dpkg-deb --extract prometheus_*.deb prometheus && rm prometheus_*.deb)
 	$(BIN)/pytest
 	node --test --test-timeout=60000 tests/dashboard/
 

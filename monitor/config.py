@@ -108,6 +108,9 @@ class Settings(BaseSettings):
         (), description="Rules of alerts, such as D < 2 for 3 batches; as a variable one a line."
     )
     verbose: bool = Field(False, description="Log more.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Log lines: text, or json, one object a line."
+    )
 
     @classmethod
     def settings_customise_sources(

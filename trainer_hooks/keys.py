@@ -131,9 +131,9 @@ def kept(shard: int) -> str:
     return f"sqd:{{{shard}}}:kept"
 
 
-def retention(shard: int) -> str:
-    """Hash: what the limits removed, and bytes that all runs take."""
-    return f"sqd:{{{shard}}}:retention"
+def counters(shard: int) -> str:
+    """Hash: what happened so far, for `/metrics` (see `monitor.store.counters`)."""
+    return f"sqd:{{{shard}}}:counters"
 
 
 def worker(worker_id: str) -> str:

@@ -1,5 +1,6 @@
 """Keeps the worker running, and says when going on makes no sense."""
 
+import logging
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ LOOK_S = 0.5
 RESTART_S = 2.0
 #: Exit codes of `sqd worker` when it says itself why it cannot work.
 REFUSALS = (1, 2)
+
+log = logging.getLogger(__name__)
 
 
 class Keeper:
@@ -71,7 +74,7 @@ class Keeper:
                 return
             if self._worker.poll() is not None and not self._closing.wait(RESTART_S):
                 code = self._worker.returncode
-                print(f"sqd: worker ended with {code}; starting it again", file=sys.stderr)
+                log.error("the worker ended with %s; starting it again", code)
                 self._worker = self._start()
 
     def _reason_to_stop(self) -> str:

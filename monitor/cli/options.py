@@ -25,6 +25,7 @@ WORKER = (
     "max_batch_bytes",
     "max_gpu_bytes",
 )
+LOGS = ("verbose", "log_format")
 RETENTION = ("retain_days", "retain_bytes", "retain_grids")
 SERVER = (
     *(*REDIS, "blob_url", "host", "port", "token", "read_token", "public_url", "sensitivity"),
@@ -33,12 +34,12 @@ SERVER = (
 
 
 def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the shared options `names` and ``--verbose``.
+    """Give a command the shared options `names` and those of logs.
 
     Args:
         names: fields of `Settings`. The command gets the settings as its first argument.
     """
-    chosen = [name for name in Settings.model_fields if name in (*names, "verbose")]
+    chosen = [name for name in Settings.model_fields if name in (*names, *LOGS)]
     shared = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name)
@@ -53,7 +54,7 @@ def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[...,
                 settings = load_settings(**{name: given.pop(name) for name in chosen})
             except SettingsError as error:
                 raise typer.BadParameter(str(error)) from error
-            configure(verbose=settings.verbose)
+            configure(verbose=settings.verbose, form=settings.log_format)
             command(settings, **given)
 
         own = list(inspect.signature(command).parameters.values())[1:]

@@ -15,6 +15,7 @@ import typer
 
 from monitor.cli.options import WORKER, takes_settings
 from monitor.config import Settings
+from monitor.logs import notices
 from monitor.process import start_child, stop_children
 from monitor.store.connection import Store, open_store
 
@@ -132,8 +133,8 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
     _limit_blas(torch.get_num_threads())
     evaluators = load_evaluators(settings)
-    # Not a log line: whoever starts a worker must see what its numbers will come from.
-    print(f"worker: {evaluators.said()}", file=sys.stderr, flush=True)
+    # Whoever starts a worker must see what its numbers will come from.
+    notices.info("worker: %s", evaluators.said())
     return Worker(store, SamplesLane(evaluators))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
@@ -29,6 +30,7 @@ from monitor.server.curves import Curves
 from monitor.server.errors import SHIELD_ERRORS, add_error_handlers
 from monitor.server.hub import Hub
 from monitor.server.login import login_router
+from monitor.server.requests import Requests
 from monitor.server.shield import LOOPBACK_HOSTS, Shield
 from monitor.server.throttle import Throttle
 from monitor.store.connection import Store
@@ -83,12 +85,14 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.state.store, app.state.hub, app.state.curves = store, Hub(store), Curves(store)
+    app.state.requests = Counter()
     app.state.rules = {rule.id: rule for rule in rules}
     _add_routes(app, gate)
     add_error_handlers(app)
     app.add_middleware(Tagging)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES, compresslevel=GZIP_LEVEL)
     app.add_middleware(Shield, allowed_hosts=allowed_hosts)
+    app.add_middleware(Requests, counted=app.state.requests)
     return app
 
 

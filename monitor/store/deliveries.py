@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from monitor.store.connection import Store, reachable, text
+from monitor.store.counters import COUNT
 from monitor.store.segments import plain
 from monitor.store.watching import Lease
 from trainer_hooks import keys
@@ -58,9 +59,9 @@ return {'go', tostring(record.tries)}
 """
 
 #: Say how it ended, unless it is another's by now.
-#: KEYS 1 segments, 2 deliveries, 3 problems · ARGV 1 field, 2 token, 3 state, 4 seconds until the
-#: next try, 5 error, 6 problem field ('' for none), 7 problem JSON
-SETTLE = f"""{_PROBLEM}
+#: KEYS 1 segments, 2 deliveries, 3 problems, 4 counters · ARGV 1 field, 2 token, 3 state,
+#: 4 seconds until the next try, 5 error, 6 problem field ('' for none), 7 problem JSON
+SETTLE = f"""{_PROBLEM}{COUNT}
 local old = redis.call('HGET', KEYS[2], ARGV[1])
 if not old or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local record = cjson.decode(old)
@@ -70,6 +71,7 @@ record.time = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
 record.state, record.error, record.due = ARGV[3], ARGV[5], record.time + tonumber(ARGV[4])
 redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(record))
 if ARGV[6] ~= '' then problem(KEYS[3], ARGV[6], cjson.decode(ARGV[7])) end
+if ARGV[3] ~= 'waiting' then count(KEYS[4], 'notices:' .. ARGV[3], 1) end
 return 1
 """
 
@@ -176,7 +178,7 @@ def settle(
         script = store.data.register_script(SETTLE)
         script(
             keys=[keys.segments(notice.run), keys.deliveries(notice.run),
-                  keys.problems(notice.run)],
+                  keys.problems(notice.run), keys.counters(keys.shard_of(notice.run))],
             args=[notice.field, notice.token, state, again_s, error, field, json.dumps(problem)],
         )  # fmt: skip
 

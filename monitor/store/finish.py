@@ -9,6 +9,7 @@ from typing import Any
 from monitor.store import columns
 from monitor.store.blocks import Block, is_tensor_metric
 from monitor.store.claims import MOST_DEAD_LETTERS
+from monitor.store.counters import counted_points
 from monitor.store.edits import ALL_CHUNKS, edited
 from monitor.store.events import MOST_EVENTS, light_points, points_event
 from trainer_hooks import keys
@@ -73,6 +74,7 @@ def result_keys(run: str, segment: str, batch: int = NO_BATCH) -> list[str]:
         keys.grids(run),
         keys.modes(run),
         keys.edits(run),
+        keys.counters(shard),
     ]
 
 
@@ -81,6 +83,7 @@ def payload_of(
     ordinal: int,
     writes: list[columns.Write],
     *,
+    now_s: float,
     counts: Mapping[str, int] = MappingProxyType({}),
     dead: str = "",
     artifacts: Artifacts = NO_ARTIFACTS,
@@ -92,6 +95,7 @@ def payload_of(
         block: the points.
         ordinal: of the block's segment in its run; later segments hide earlier ones.
         writes: of the block's columns, in the order their bytes are sent.
+        now_s: Unix seconds by the Redis clock.
         counts: counters of the run to raise.
         dead: why the job is given up, "" if it is not.
         artifacts: of a sample batch; filed under its order and step.
@@ -113,6 +117,7 @@ def payload_of(
             "chunks": edited(block),
             "all_chunks": ALL_CHUNKS,
             "counts": dict(counts),
+            "counted": counted_points(block, now_s),
             "metrics": _latest(block, ordinal),
             "problems": _problems(block),
             "artifact": f"{_order(ordinal, last_row)}:{last_step}",

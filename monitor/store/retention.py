@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from monitor.errors import UnknownRunError
 from monitor.store.connection import Store, reachable, text
-from monitor.store.segments import plain
 from monitor.store.watching import Lease
 from trainer_hooks import keys
 
@@ -88,7 +87,7 @@ def remove_silent(store: Store, lease: Lease, run: str, silent_s: float, limit: 
     """
     names = [
         keys.watch_lease(lease.shard), keys.segments(run), keys.meta(run), keys.kept(lease.shard),
-        keys.retention(lease.shard),
+        keys.counters(lease.shard),
     ]  # fmt: skip
     with reachable(store.redis_url):
         script = store.data.register_script(REMOVE)
@@ -106,24 +105,13 @@ def remove_artifacts(store: Store, lease: Lease, key: str, what: str, fields: li
         what: ``grids`` or ``modes``.
         fields: of the hash.
     """
-    names = [keys.watch_lease(lease.shard), key, keys.retention(lease.shard)]
+    names = [keys.watch_lease(lease.shard), key, keys.counters(lease.shard)]
     with reachable(store.redis_url):
         script = store.data.register_script(THIN)
-        return int(script(keys=names, args=[lease.value, f"thinned_{what}", *fields]))
+        return int(script(keys=names, args=[lease.value, f"thinned:{what}", *fields]))
 
 
 def note_bytes(store: Store, shard: int, nbytes: int) -> None:
     """Remember what all runs take, for `/metrics`."""
     with reachable(store.redis_url):
-        store.data.hset(keys.retention(shard), "stored_bytes", nbytes)
-
-
-def read_counters(store: Store) -> dict[str, int]:
-    """What the limits did so far, over all shards."""
-    total: dict[str, int] = {}
-    for shard in range(keys.SHARDS):
-        with reachable(store.redis_url):
-            found: Any = store.data.hgetall(keys.retention(shard))
-        for name, count in plain(found).items():
-            total[name] = total.get(name, 0) + int(count)
-    return total
+        store.data.hset(keys.counters(shard), "stored_bytes", nbytes)

@@ -8,6 +8,8 @@ the other server, the job is retired. A worker that dies between them leaves a j
 one takes over; the mark keeps it from storing twice.
 """
 
+from monitor.store.counters import COUNT
+
 _CLAIM = """
 local function claimed()
   local held = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
@@ -75,6 +77,7 @@ end
 local function order(field)
   return tonumber(string.match(field, '^%d+'))
 end
+local rows_before = number(job.kind) or 0
 local function keep(key, data)
   if data == '' then return end
   redis.call('HSET', key, job.artifact, data)
@@ -84,7 +87,7 @@ local function keep(key, data)
   for i = 2, #fields / 2, 2 do redis.call('HDEL', key, fields[i]) end
 end
 for i, offset in ipairs(job.offsets) do
-  redis.call('SETRANGE', KEYS[13 + i], offset, ARGV[6 + i])
+  redis.call('SETRANGE', KEYS[14 + i], offset, ARGV[6 + i])
 end
 for _, chunk in ipairs(job.chunks) do redis.call('HINCRBY', KEYS[13], chunk, 1) end
 redis.call('HINCRBY', KEYS[13], job.all_chunks, 1)
@@ -127,38 +130,43 @@ end
 if job.dead ~= '' then
   redis.call('XADD', KEYS[9], 'MAXLEN', '~', job.most_dead, '*', 'run', job.run, 'job', ARGV[3],
     'error', job.dead)
+  count(KEYS[14], 'dead_letters:' .. job.kind, 1)
 end
+count(KEYS[14], 'pushes:' .. job.kind, math.max(0, job.rows - rows_before))
+for field, by in pairs(job.counted) do count(KEYS[14], field, by) end
 """
 
 #: Store a job's block, append its events, keep its parts of points, mark it as done.
 #: KEYS 3 segments, 4 rows, 5 metrics, 6 problems, 7 events, 8 shard events, 9 dead letters,
-#:   10 parts to delete, 11 grids, 12 modes, 13 edits, 14… columns, then as _KEEP_PARTS says
+#:   10 parts to delete, 11 grids, 12 modes, 13 edits, 14 counters, 15… columns, then as
+#:   _KEEP_PARTS says
 #: ARGV 4 JSON, 5 image grid, 6 mode histogram, 7… column bytes
 #: Returns 'done', 'unclaimed' or 'deleted' (the run).
-FINISH = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}
+FINISH = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}{COUNT}
 if not claimed() then return 'unclaimed' end
 if is_done() then return 'done' end
 {_STORE}
-keep_parts(job.parts, 13 + #job.offsets, job.wait_s, job.unplaced_s)
+keep_parts(job.parts, 14 + #job.offsets, job.wait_s, job.unplaced_s)
 mark_done()
 return 'done'
 """
 
 #: Keep what a member (a rank other than 0) brought, and mark its job as done: it has no rows.
-#: KEYS 3 segments, 4 rows, 5 dead letters, then as _KEEP_PARTS says · ARGV 4 JSON
+#: KEYS 3 segments, 4 rows, 5 dead letters, 6 counters, then as _KEEP_PARTS says · ARGV 4 JSON
 #: Returns 'done', 'unclaimed' or 'deleted' (the run).
-KEEP_SHARDS = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}
+KEEP_SHARDS = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}{COUNT}
 if not claimed() then return 'unclaimed' end
 if is_done() then return 'done' end
 local job = cjson.decode(ARGV[4])
 if redis.call('HEXISTS', KEYS[3], job.owner) == 0 then return 'deleted' end
-keep_parts(job.parts, 5, job.wait_s, job.unplaced_s)
+keep_parts(job.parts, 6, job.wait_s, job.unplaced_s)
 for field, by in pairs(job.counts) do redis.call('HINCRBY', KEYS[4], field, by) end
 local rows = tonumber(redis.call('HGET', KEYS[4], job.member .. ':weights') or '0')
 redis.call('HSET', KEYS[4], job.member .. ':weights', math.max(rows, job.rows))
 if job.dead ~= '' then
   redis.call('XADD', KEYS[5], 'MAXLEN', '~', job.most_dead, '*', 'run', job.run, 'job', ARGV[3],
     'error', job.dead)
+  count(KEYS[6], 'dead_letters:weights', 1)
 end
 mark_done()
 return 'done'
@@ -168,13 +176,13 @@ return 'done'
 #: KEYS 1 waiting points, 2 waiting rows, 3… as in FINISH, then held parts and settled calls of each
 #: ARGV 1 JSON of the points, 2 and 3 unused, 4… as in FINISH
 #: Returns 'done', 'settled' (one of them was, by another worker) or 'deleted' (the run).
-SETTLE = f"""
+SETTLE = f"""{COUNT}
 local points = cjson.decode(ARGV[1])
 for _, point in ipairs(points) do
   if not redis.call('ZSCORE', KEYS[1], point.point) then return 'settled' end
 end
 {_STORE}
-local at = 13 + #job.offsets
+local at = 14 + #job.offsets
 for i, point in ipairs(points) do
   redis.call('ZREM', KEYS[1], point.point)
   redis.call('ZREM', KEYS[2], point.point)

@@ -1,6 +1,7 @@
 """What the watch does in Redis, each as one atomic script (Redis 6.2)."""
 
 from monitor.store.alerts import SHOWN
+from monitor.store.counters import COUNT
 
 #: Take or renew the lease on watching a shard.
 #: KEYS lease, fence · ARGV owner, time to live ms. Returns the fencing number, 0 if another holds.
@@ -28,12 +29,13 @@ MOST_NOTICES = 3600
 
 #: Store what the watch saw of one run: its state, its status, alerts that are new and those that
 #: are over, with their events; new ones wait for delivery from here on.
-#: KEYS 1 lease, 2 segments, 3 watch, 4 alerts, 5 marks, 6 events, 7 shard events, 8 notices
+#: KEYS 1 lease, 2 segments, 3 watch, 4 alerts, 5 marks, 6 events, 7 shard events, 8 notices,
+#:   9 counters
 #: ARGV 1 lease value, 2 run, 3 state ('' leaves it), 4 status ('' leaves it), 5 its event,
 #:   6 most events, 7 number of alerts, then pairs of an alert's id and its JSON, then pairs of the
 #:   id of an alert that is over and when
 #: Returns 'stored', 'lost' (another holds the lease) or 'deleted'.
-COMMIT = f"""{SHOWN}
+COMMIT = f"""{SHOWN}{COUNT}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
 if redis.call('EXISTS', KEYS[2]) == 0 then return 'deleted' end
 local function tell(event, data)
@@ -51,6 +53,8 @@ local over = 8 + 2 * tonumber(ARGV[7])
 for i = 8, over - 1, 2 do
   if redis.call('HSETNX', KEYS[4], ARGV[i], ARGV[i + 1]) == 1 then
     tell('alert', shown(KEYS[4], KEYS[5], ARGV[i]))
+    local alert = cjson.decode(ARGV[i + 1])
+    count(KEYS[9], 'alerts:' .. alert.kind .. ':' .. alert.severity, 1)
     redis.call('ZADD', KEYS[8], redis.call('TIME')[1], ARGV[i] .. '|' .. ARGV[2])
   end
 end

@@ -98,6 +98,7 @@ class WatchStore:
                     keys.events(run),
                     keys.shard_events(lease.shard),
                     keys.notices(lease.shard),
+                    keys.counters(lease.shard),
                 ],
                 args=[lease.value, run, stored, status, told, MOST_EVENTS, len(alerts), *raised,
                       *over],

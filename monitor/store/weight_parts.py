@@ -165,7 +165,8 @@ class WeightParts:
         settled meanwhile: look again."""
         writes = list(writes_of(block))
         run, segment = block.run, block.segment
-        payload = payload_of(block, ordinal_of(self._store, run, segment), writes)
+        ordinal, now_s = ordinal_of(self._store, run, segment), self._store.now_s()
+        payload = payload_of(block, ordinal, writes, now_s=now_s)
         told = [{"point": point.name, "bit": point.bit} for point in points]
         with reachable(self._store.redis_url):
             answer = self._settle(

@@ -9,6 +9,7 @@ from typing import Any
 
 from monitor.alerts.channels import Channel, Letter
 from monitor.errors import ChannelError, StoreError
+from monitor.logs import about
 from monitor.store import deliveries
 from monitor.store.alerts import read_alerts
 from monitor.store.connection import Store
@@ -98,7 +99,8 @@ class Delivery:
             for run, alert in deliveries.due_alerts(self._store, lease.shard, now_s):
                 if self._stopping.is_set():
                     return
-                due_s = self._deliver_or_leave(lease, run, alert)
+                with about(run):
+                    due_s = self._deliver_or_leave(lease, run, alert)
                 deliveries.put_off(self._store, lease, run, alert, due_s)
 
     def _deliver_or_leave(self, lease: Lease, run: str, alert: str) -> float | None:
@@ -108,7 +110,7 @@ class Delivery:
             raise
         except Exception:
             # One strange alert must not keep people from hearing of all others.
-            log.exception("nobody can be told of alert %s of run %r", alert, run)
+            log.exception("nobody can be told of alert %s", alert)
             return None
 
     def _deliver(self, lease: Lease, run: str, name: str) -> float | None:
@@ -122,7 +124,8 @@ class Delivery:
             return None
         silent = alert["acknowledged"] is not None or _is_muted(alert, known, now_s)
         case = _Case(lease, alert, silent)
-        dues = [self._tell(channel, case) for channel in self._channels]
+        with about(run, alert["detected_step"]):
+            dues = [self._tell(channel, case) for channel in self._channels]
         return min((due_s for due_s in dues if due_s is not None), default=None)
 
     def _tell(self, channel: Channel, case: _Case) -> float | None:
@@ -158,7 +161,7 @@ class Delivery:
         except StoreError:
             raise
         except Exception:
-            log.exception("the pictures of an alert of run %r cannot be drawn", alert["run"])
+            log.exception("the pictures of an alert cannot be drawn")
             pictures = []
         return letter_of(alert, self._page_url, pictures)
 

@@ -1,9 +1,11 @@
 """Lateness: pushes that wait for a worker for too long, by our own clock."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from monitor.alerts.raising import behind_alert
+from monitor.logs import about
 from monitor.store.blocks import KINDS, Kind
 from monitor.store.connection import Store
 from monitor.store.lag import queued_jobs
@@ -20,6 +22,8 @@ CLOSE_S = 60.0
 #: ... for so long, seconds. More than CLOSE_S: a watch that has just begun knows of no older push.
 CALM_S = 90.0
 
+
+log = logging.getLogger(__name__)
 
 #: Sights kept of a run and kind; beyond, every second goes, so that the oldest stays exact.
 MOST_SEEN = 64
@@ -120,6 +124,8 @@ class Lateness:
         )
         if self._mine.commit(lease, pulse.run, None, [alert]) == "stored":
             run.alert = alert.id
+            with about(pulse.run, pulse.last_step):
+                log.info("%s %s: %s", alert.severity, alert.kind, alert.message)
 
     def _end(self, lease: Lease, pulse: Pulse, run: _Run) -> None:
         over = {run.alert: self._store.now_s()}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from monitor.errors import StoreError, UnknownRunError
+from monitor.logs import about
 from monitor.store.artifacts import fields_by_step, stored_fields
 from monitor.store.census import Census
 from monitor.store.connection import Store
@@ -115,7 +116,7 @@ class Retention:
                 if self._clock() >= give_up_s:
                     break
                 self._rows[run] = pulse.rows
-                with contextlib.suppress(UnknownRunError):
+                with contextlib.suppress(UnknownRunError), about(run, pulse.last_step):
                     self._thin_run(lease, run)
         self._rows = {run: rows for run, rows in self._rows.items() if run in known}
 
@@ -137,7 +138,7 @@ class Retention:
                 left = {*fields}.intersection(field for _, field in shown)
                 told = [step for step, field in shown if field in left]
                 announce(self._store, run, "thinned", {"run": run, "samples": told})
-            log.info("run %r: %d of %d %s were thinned", run, count, len(stored), what)
+            log.info("%d of %d %s were thinned", count, len(stored), what)
 
     def _count(self, known: dict[str, Pulse], give_up_s: float) -> None:
         """Go on counting bytes, if it is time to; then forget what nobody resumes from."""
@@ -163,7 +164,8 @@ class Retention:
             if not limit or pulse.run in kept:
                 continue
             if remove_silent(self._store, lease, pulse.run, silent_s, limit) == "removed":
-                log.warning("run %r was removed: %s", pulse.run, reason)
+                with about(pulse.run, pulse.last_step):
+                    log.warning("the run was removed: %s", reason)
                 self._sizes.pop(pulse.run, None)
                 self._clearing = clear(self._store, pulse.run, reason)
                 return

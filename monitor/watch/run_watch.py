@@ -60,7 +60,7 @@ class RunWatch:
                 {**state["detector"], "sensitivity": sensitivity}
             )
         except StoreError as error:
-            log.warning("run %r is watched from its beginning: %s", run, error)
+            log.warning("the run is watched from its beginning: %s", error)
             return
         self._readers = [KindReader(kind, state["places"][kind]) for kind in KINDS]
         self._rewinds = {kind: Rewinds(state.get("rewinds", {}).get(kind)) for kind in KINDS}

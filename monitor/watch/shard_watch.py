@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from monitor.alerts.rule import Rule
 from monitor.errors import StoreError, UnknownRunError
+from monitor.logs import about
 from monitor.store.alerts import read_alerts
 from monitor.store.connection import Store
 from monitor.store.control import ask_to_stop
@@ -102,7 +103,7 @@ class ShardWatch:
             runs |= self._sweep(self._lease)
         give_up_s = self._clock() + FEED_S
         while runs and self._lease is not None:
-            runs = {run for run in sorted(runs - self._broken) if self._look(run)}
+            runs = {run for run in sorted(runs - self._broken) if self._look_at(run)}
             if self._clock() >= give_up_s:
                 break
         if due and self._lease is not None:
@@ -165,6 +166,11 @@ class ShardWatch:
             if idle and self._pulses[run].status != "running":
                 del self._watched[run]
 
+    def _look_at(self, run: str) -> bool:
+        pulse = self._pulses.get(run)
+        with about(run, pulse.last_step if pulse else None):
+            return self._look(run)
+
     def _look(self, run: str) -> bool:
         """Feed a page of a run; whether there may be more at once."""
         try:
@@ -181,7 +187,7 @@ class ShardWatch:
             raise
         except Exception:
             # One run with strange data must not blind the watch for all others.
-            log.exception("run %r cannot be watched", run)
+            log.exception("the run cannot be watched")
             self._watched.pop(run, None)
             self._broken.add(run)
             return False
@@ -213,6 +219,9 @@ class ShardWatch:
             self._lease, run, watched.watch.state(), watched.alerts, resolved=watched.over
         )
         if answer == "stored":
+            for alert in watched.alerts:
+                with about(run, alert.detected_step):
+                    log.info("%s %s: %s", alert.severity, alert.kind, alert.message)
             watched.alerts, watched.over = [], {}
             watched.committed_s = self._clock()
             watched.unsaved = False

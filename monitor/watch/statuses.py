@@ -1,12 +1,16 @@
 """Statuses: told when they change; lost only once a living trainer would have been heard."""
 
+import logging
 from collections.abc import Callable, Collection, Iterable
 
 from monitor.alerts.raising import lost_alert
+from monitor.logs import about
 from monitor.store.alerts import read_alerts
 from monitor.store.connection import Store
 from monitor.store.pulses import Pulse
 from monitor.store.watching import Lease, WatchStore
+
+log = logging.getLogger(__name__)
 
 #: Pulses are taken more often than this, seconds: after a longer pause Redis was away, or we were.
 LONGEST_PAUSE_S = 10.0
@@ -47,6 +51,9 @@ class Statuses:
             known = told.get(pulse.run, "")
             if known != pulse.status and not (deaf and pulse.status == "lost"):
                 self._commit(lease, pulse)
+                if known:
+                    with about(pulse.run, pulse.last_step):
+                        log.info("the trainer was %s and is %s", known, pulse.status)
                 known = pulse.status
             self._told[pulse.run] = known
 

@@ -22,6 +22,7 @@ from monitor.worker.chosen import Chosen
 from monitor.worker.companions import companion_cells, unknown_cells
 from monitor.worker.partial import Partial
 from monitor.worker.pipeline import EVERYTHING, Evaluators
+from monitor.worker.stopwatch import Timing, untimed
 
 #: Share of clipped values above which the value range must be wrong and no score is honest.
 MOST_CLIPPED = 0.05
@@ -34,7 +35,11 @@ Counts = NDArray[np.int64]
 
 
 def add_points(
-    block: Block, batch: Partial, with_: Evaluators, chosen: Chosen = EVERYTHING
+    block: Block,
+    batch: Partial,
+    with_: Evaluators,
+    chosen: Chosen = EVERYTHING,
+    timing: Timing = untimed,
 ) -> bytes:
     """Add the points of a batch to its block; JSON of its mode histogram, b"" without D."""
     for metric, cell in unknown_cells(batch, chosen):
@@ -46,8 +51,10 @@ def add_points(
         return b""
     if chosen.quality:
         block.add("Q", _quality(batch))
-    for metric, cell in companion_cells(batch, with_, chosen):
-        block.add(metric, cell)
+    if chosen.companions:
+        with timing("companions"):
+            for metric, cell in companion_cells(batch, with_, chosen):
+                block.add(metric, cell)
     return _add_diversity(block, batch, with_) if chosen.diversity else b""
 
 

@@ -8,6 +8,7 @@ from monitor.store.jobs import Job, JobQueue
 from monitor.worker.angles import weights_block
 from monitor.worker.frames import weights_frame
 from monitor.worker.shards import parts_of, settle
+from monitor.worker.stopwatch import Stopwatch
 from trainer_hooks.errors import WireError
 from trainer_hooks.keys import SHARDS, Lane
 from trainer_hooks.wire import Frame
@@ -22,7 +23,9 @@ class FastLane:
     lane: Lane = "fast"
     kind: Kind = "weights"
 
-    _next_sweep_s = 0.0
+    def __init__(self) -> None:
+        self.stopwatch = Stopwatch()
+        self._next_sweep_s = 0.0
 
     def wanted(self, queue: JobQueue, job: Job) -> bool:
         """Always: the fast lane skips nothing."""
@@ -33,11 +36,13 @@ class FastLane:
         content = weights_frame(frame)
         if content.rows.seq.max() != job.row:
             raise WireError(f"the frame ends at row {content.rows.seq.max()}, its job at {job.row}")
-        parts = parts_of(job, content)
-        if job.member:
+        with self.stopwatch.timing("S"):
+            parts = parts_of(job, content)
+            block = None if job.member else weights_block(job.run, job.segment, content)
+        if block is None:
             queue.keep_shards(job, parts)
         else:
-            queue.finish(job, weights_block(job.run, job.segment, content), parts=parts)
+            queue.finish(job, block, parts=parts)
         # Whoever dies here leaves it to the sweep.
         settle(queue.parts, queue.parts.complete(parts))
 

@@ -11,6 +11,7 @@ import uuid
 from typing import Any, Protocol
 
 from monitor.errors import StoreError
+from monitor.logs import about
 from monitor.store import workers
 from monitor.store.blocks import Block, Cell, Kind
 from monitor.store.connection import Store
@@ -23,6 +24,7 @@ from monitor.store.jobs import (
 )
 from monitor.store.weight_parts import WAIT_S
 from monitor.worker.report import Report
+from monitor.worker.stopwatch import Stopwatch
 from trainer_hooks.errors import WireError, message_of
 from trainer_hooks.keys import Lane
 from trainer_hooks.wire import Frame, decode
@@ -44,6 +46,7 @@ class Handler(Protocol):
 
     lane: Lane
     kind: Kind
+    stopwatch: Stopwatch
 
     def wanted(self, queue: JobQueue, job: Job) -> bool:
         """Whether the job is still worth doing; one that is not was finished here."""
@@ -104,6 +107,7 @@ class Worker:
         # A chunk takes seconds on a CPU; what is not finished is redone by the next worker.
         thread.join(WAIT_MS / 1000 + LEAVE_S)
         try:
+            self._handler.stopwatch.tell(self._store)
             workers.leave(self._store, self.id)
         except StoreError as error:
             log.info("could not say goodbye: %s", error)
@@ -120,7 +124,8 @@ class Worker:
             return False
         self._current = job
         try:
-            self._work(job)
+            with about(job.run, job.step):
+                self._work(job)
             self._done += 1
             self._report.worked(job.run)
         finally:
@@ -156,6 +161,7 @@ class Worker:
                 self._queue.renew(job)
             said = {"lane": self._handler.lane, "jobs": self._done, **self._handler.said()}
             workers.beat(self._store, self.id, said)
+            self._handler.stopwatch.tell(self._store)
             self._report.tend(self._store, said)
         except StoreError as error:
             log.warning("heartbeat waits: %s", error)
@@ -171,7 +177,7 @@ class Worker:
         except WireError as error:
             self._give_up(job, message_of(error))
         except Exception as error:
-            log.exception("job %s of run %r failed", job.id, job.run)
+            log.exception("job %s failed", job.id)
             if self._queue.failed(job) >= MOST_FAILURES:
                 self._give_up(job, f"failed {MOST_FAILURES} times: {message_of(error)}")
 
@@ -198,7 +204,7 @@ class Worker:
             self._fail(job, "its data was lost: the Redis for frames was restarted or is full")
 
     def _give_up(self, job: Job, reason: str) -> None:
-        log.error("job %s of run %r is given up: %s", job.id, job.run, reason)
+        log.error("job %s is given up: %s", job.id, reason)
         self._fail(job, reason, dead=reason)
 
     def _fail(self, job: Job, reason: str, *, dead: str = "") -> None:

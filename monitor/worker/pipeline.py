@@ -17,6 +17,7 @@ from monitor.worker.frames import SamplesFrame
 from monitor.worker.grid import image_grid
 from monitor.worker.packed import pack, share
 from monitor.worker.partial import Partial
+from monitor.worker.stopwatch import Timing, untimed
 
 #: Of runs that do not choose.
 EVERYTHING = Chosen()
@@ -64,7 +65,12 @@ class Evaluators:
         }
 
 
-def evaluate_chunk(frame: SamplesFrame, with_: Evaluators, chosen: Chosen = EVERYTHING) -> Partial:
+def evaluate_chunk(
+    frame: SamplesFrame,
+    with_: Evaluators,
+    chosen: Chosen = EVERYTHING,
+    timing: Timing = untimed,
+) -> Partial:
     """What a chunk contributes to the chosen metrics of its batch."""
     told = Partial(
         n=len(frame.samples),
@@ -78,20 +84,22 @@ def evaluate_chunk(frame: SamplesFrame, with_: Evaluators, chosen: Chosen = EVER
     if frame.part == 0 and are_images(frame.samples):
         told += Partial(grid=image_grid(rgb(frame.samples)).hex())
     # A batch with a NaN in it has no score; the chunks around it are not worth seconds either.
-    return told if frame.nonfinite else told + _evaluate(frame.samples, with_, chosen)
+    return told if frame.nonfinite else told + _evaluate(frame.samples, with_, chosen, timing)
 
 
-def _evaluate(samples: Samples, with_: Evaluators, chosen: Chosen) -> Partial:
+def _evaluate(samples: Samples, with_: Evaluators, chosen: Chosen, timing: Timing) -> Partial:
     told = Partial()
     if chosen.quality:
         try:
-            told = _score(samples, with_)
+            with timing("Q"):
+                told = _score(samples, with_)
         except MonitorError as error:
             told = Partial(quality_failure=str(error))
     if not (chosen.diversity or chosen.companions):
         return told
     try:
-        return told + _embed(samples, with_, chosen)
+        with timing("D"):
+            return told + _embed(samples, with_, chosen)
     except MonitorError as error:
         return told + Partial(diversity_failure=str(error), feature_failure=str(error))
 

@@ -11,6 +11,7 @@ from monitor.worker.frames import samples_frame
 from monitor.worker.memory import give_back
 from monitor.worker.partial import Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
+from monitor.worker.stopwatch import Stopwatch
 from trainer_hooks.errors import WireError
 from trainer_hooks.keys import Lane
 from trainer_hooks.wire import Frame
@@ -32,6 +33,7 @@ class SamplesLane:
     kind: Kind = "samples"
 
     def __init__(self, evaluators: Evaluators) -> None:
+        self.stopwatch = Stopwatch()
         self._evaluators = evaluators
         self._images_per_s = 0.0
 
@@ -50,7 +52,7 @@ class SamplesLane:
             raise WireError(f"the frame of batch {chunk.rows.seq[0]} lies in the job of {job.row}")
         chosen = chosen_by(queue.config(job))
         started = time.perf_counter()
-        partial = evaluate_chunk(chunk, self._evaluators, chosen)
+        partial = evaluate_chunk(chunk, self._evaluators, chosen, self.stopwatch.timing)
         self._measure(partial.n, time.perf_counter() - started)
         give_back()
         parts = queue.keep_part(job, chunk.part, partial.encode(), last=chunk.last)
@@ -58,7 +60,7 @@ class SamplesLane:
             return
         batch = sum(map(Partial.decode, parts), Partial())
         block = Block(job.run, job.segment, "samples", chunk.rows)
-        modes = add_points(block, batch, self._evaluators, chosen)
+        modes = add_points(block, batch, self._evaluators, chosen, self.stopwatch.timing)
         provenance = self._evaluators.provenance() if modes or batch.features else None
         queue.finish(job, block, artifacts=Artifacts(bytes.fromhex(batch.grid), modes, provenance))
 

@@ -17,14 +17,17 @@ class MortalRedis:
 
     Args:
         directory: where its append-only file lies.
+        password: that it wants, if any.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, password: str = "") -> None:
         self._directory = directory
+        self._password = password
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        user = f":{password}@" if password else ""
+        self.url = f"redis://{user}127.0.0.1:{self.port}/0"
         self._store: Store | None = None
         self.start()
 
@@ -40,6 +43,8 @@ class MortalRedis:
             f"bind 127.0.0.1\nport {self.port}\ndir {self._directory}\n"
             'appendonly yes\nappendfsync always\nsave ""\n'
         )
+        if self._password:
+            settings += f"requirepass {self._password}\n"
         self._child = start_child(
             [redis_server(), "-"], stdin=subprocess.PIPE, output=subprocess.DEVNULL
         )

@@ -32,7 +32,7 @@ PROVENANCE = {"embedder": "e", "reference": "r", "modes": 2, "ceiling": 0.69}
 #: What belongs to no run.
 SHARED = {
     keys.jobs(0, "fast"), keys.jobs(0, "samples"), keys.shard_events(0), keys.dead_letters(0),
-    keys.watch_lease(0), keys.watch_fence(0), keys.INSTANCE, keys.BLOB_URL,
+    keys.watch_lease(0), keys.watch_fence(0), keys.INSTANCE, keys.BLOB_URL, keys.counters(0),
 }  # fmt: skip
 
 

@@ -10,16 +10,18 @@ from monitor.store import census
 from monitor.store.artifacts import grid_steps
 from monitor.store.blocks import Cell
 from monitor.store.connection import Store
+from monitor.store.counters import read_counters
 from monitor.store.deletion import clear
 from monitor.store.jobs import Artifacts, JobQueue
 from monitor.store.pulses import read_pulses
-from monitor.store.retention import keep_run, read_counters, remove_silent
+from monitor.store.retention import keep_run, remove_silent
 from monitor.store.runs import read_run, read_runs, run_ids
 from monitor.store.watching import Lease, WatchStore
 from monitor.types import Alert
 from monitor.watch.loop import Watch
 from monitor.watch.retention import DAY_S, LEAST_SILENCE_S, Limits, Retention
 from monitor.watch.shard_watch import SWEEP_S
+from tests.logged import logged
 from tests.store.every_key import fill_every_key, mentions
 from tests.store.posting import Trainer, block_of, claimed, entries, finish, samples_frame
 from trainer_hooks import keys
@@ -90,14 +92,16 @@ def test_nothing_is_removed_by_default(store: Store, sweep: Sweep) -> None:
     assert run_ids(store) == ["1000", "0"]
 
 
-def test_age(store: Store, sweep: Sweep, caplog: pytest.LogCaptureFixture) -> None:
+def test_age(store: Store, sweep: Sweep) -> None:
     for run, days in (("new", 29.9), ("old", 30.1), ("older", 400.0)):
         ended(store, run, days)
     lost = ended(store, "lost", 31, finished=False)
-    sweep(Limits(days=30))
+    with logged() as lines:
+        sweep(Limits(days=30))
     assert run_ids(store) == ["new"]
     assert read_counters(store)["removed_runs:days"] == 3
-    assert "'old' was removed: it ended 30 days ago (retain_days is 30)" in caplog.text
+    removal = "the run was removed: it ended 30 days ago (retain_days is 30)"
+    assert ("old", removal) in [(line.get("run"), line["message"]) for line in lines]
     told = [json.loads(e[b"data"]) for e in entries(store, keys.shard_events(0))]
     reason = "it ended 400 days ago (retain_days is 30)"
     assert {"run": "older", "status": "deleted", "reason": reason} in told
@@ -274,7 +278,7 @@ def test_pictures_are_thinned_evenly_and_kept_around_alerts(
     assert [event["run"] for event in told] == ["demo"]
     assert sorted(told[0]["samples"] + steps) == list(range(0, 10_000, 100))
     counters = read_counters(store)
-    assert (counters["thinned_grids"], counters["thinned_modes"]) == (60, 60)
+    assert (counters["thinned:grids"], counters["thinned:modes"]) == (60, 60)
     # Nothing more, until something comes.
     sweep(Limits(grids=40))
     assert grid_steps(store, "demo") == steps

@@ -22,6 +22,7 @@ from monitor.watch import loop, reading, shard_watch
 from monitor.watch.loop import Watch
 from monitor.watch.shard_watch import SWEEP_S
 from monitor.watch.statuses import RETURN_S
+from tests.logged import logged
 from tests.server.mortal import MortalRedis
 from tests.store.posting import Trainer, entries, finish, keys_of
 from tests.watch.recorded import EVERY, STEPS, Row, expected_alerts, store_all, training
@@ -389,16 +390,23 @@ def test_deleted_run_is_forgotten(store: Store, queue: JobQueue, clock: Clock) -
 
 
 def test_one_strange_run_does_not_blind_the_watch(
-    store: Store, queue: JobQueue, clock: Clock, caplog: pytest.LogCaptureFixture
+    store: Store, queue: JobQueue, clock: Clock
 ) -> None:
     for name in ("a strange one", "demo"):
         store_all(queue, Trainer(store, name), ROWS[:900])
     store.data.hset(keys.watch("a strange one"), "state", '{"version": 2, "detector": 5}')
     watch = Watch(store, clock=clock)
-    for _ in range(3):
-        swept(watch, clock)
-    assert [alert["kind"] for alert in alerts(store)] == ["stability", "turning_point"]
-    assert caplog.text.count("run 'a strange one' cannot be watched") == 1
+    with logged() as lines:
+        for _ in range(3):
+            swept(watch, clock)
+    found = alerts(store)
+    assert [alert["kind"] for alert in found] == ["stability", "turning_point"]
+    (strange,) = [line for line in lines if line["message"] == "the run cannot be watched"]
+    assert (strange["run"], strange["step"] > 0) == ("a strange one", True)
+    assert "exception" in strange
+    # Each alert is a line, with the step that gave it away.
+    told = [line for line in lines if "turning_point: " in line["message"]]
+    assert [(line["run"], line["step"]) for line in told] == [("demo", found[1]["detected_step"])]
 
 
 def test_rows_are_found_though_their_events_were_too_many(

@@ -19,6 +19,7 @@ from monitor.worker import loop
 from monitor.worker.fast import FastLane
 from monitor.worker.loop import Worker
 from monitor.worker.samples import KEEP_BATCHES, SamplesLane
+from tests.logged import logged
 from tests.server.mortal import MortalRedis
 from tests.store.posting import Trainer, entries, rows_of, samples_frame
 from tests.worker.laboratory import evaluators, painted, without_reference
@@ -34,6 +35,7 @@ class Breaking(FastLane):
     """Fails as often as it is told to, then works."""
 
     def __init__(self, failures: int) -> None:
+        super().__init__()
         self.failures = failures
 
     def handle(self, queue: JobQueue, job: Job, frame: Frame) -> None:
@@ -367,6 +369,17 @@ def test_worker_beats_renews_and_says_goodbye(
     assert not thread.is_alive()
     assert alive_workers(store) == []
     assert values(store, "loss") == {0: 0.5}
+
+
+def test_what_is_logged_of_a_job_tells_its_run_and_step(store: Store) -> None:
+    worker = made(Worker(store, Breaking(MOST_FAILURES), claim_timeout_ms=0))
+    Trainer(store).scalars([0.5, 0.25], first=6)
+    with logged() as lines:
+        work_off(worker)
+    assert [line["level"] for line in lines] == ["error"] * (MOST_FAILURES + 1)
+    assert {(line["run"], line["step"]) for line in lines} == {("demo", 7)}
+    assert lines[-1]["message"].endswith("is given up: failed 3 times: ZeroDivisionError: a defect")
+    assert "ZeroDivisionError: a defect" in lines[0]["exception"]
 
 
 def test_lane_outlives_what_nobody_expected(
