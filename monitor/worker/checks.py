@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from trainer_hooks.errors import MOST_CHARACTERS, WireError
-from trainer_hooks.keys import MAX_METRIC_NAME, check_name
+from trainer_hooks.names import MAX_METRIC_NAME, check_name
 
 #: Whole numbers beyond this are not exact in browsers and in Redis' scripts.
 MOST_COUNT = 2**53

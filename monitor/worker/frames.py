@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from monitor.store.blocks import MOST_ROWS, Rows
 from monitor.worker import checks
 from trainer_hooks.errors import BadNameError, WireError
-from trainer_hooks.keys import check_network, is_own_metric
+from trainer_hooks.names import check_network, is_own_metric
 from trainer_hooks.wire import EPOCH_PAIR as EPOCH_PAIR
 from trainer_hooks.wire import MOST_SHARDS, PAIR_COLUMNS, Frame
 from trainer_hooks.wire import STEP_PAIR as STEP_PAIR
