@@ -6,8 +6,8 @@ from typing import Any
 from monitor.store.blocks import Kind
 from monitor.store.jobs import Job, JobQueue
 from monitor.worker.angles import weights_block
-from monitor.worker.frames import weights_frame
 from monitor.worker.shards import parts_of, settle
+from monitor.worker.weight_frames import weights_frame
 from trainer_hooks.errors import WireError
 from trainer_hooks.keys import SHARDS, Lane
 from trainer_hooks.wire import Frame

@@ -13,10 +13,10 @@ from monitor.errors import EvaluatorError, MonitorError
 from monitor.evaluators.images import are_images, rgb
 from monitor.protocol import Embedder, QualityEvaluator, Samples
 from monitor.worker.chosen import Chosen
-from monitor.worker.frames import SamplesFrame
 from monitor.worker.grid import image_grid
 from monitor.worker.packed import pack, share
 from monitor.worker.partial import Partial
+from monitor.worker.sample_frames import SamplesFrame
 
 #: Of runs that do not choose.
 EVERYTHING = Chosen()
