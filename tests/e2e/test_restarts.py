@@ -11,7 +11,7 @@ from monitor.server.app import create_app
 from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
 from monitor.store.runs import LOST_AFTER_S
-from monitor.watch import loop, shard_watch, statuses
+from monitor.watch import shard_watch, statuses, ticking
 from monitor.watch.loop import Watch
 from tests.server.laboratory import Laboratory
 from tests.server.listening import serving
@@ -29,7 +29,7 @@ LINES = """() => document.querySelector('#curves').layout.shapes
 @pytest.fixture
 def watching(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The watch, in a hurry."""
-    monkeypatch.setattr(loop, "TICK_S", 0.05)
+    monkeypatch.setattr(ticking, "TICK_S", 0.05)
     monkeypatch.setattr(shard_watch, "SWEEP_S", 0.2)
     monkeypatch.setattr(shard_watch, "COMMIT_S", 0.2)
     monkeypatch.setattr(statuses, "RETURN_S", 0.0)

@@ -18,7 +18,7 @@ from monitor.store.connection import Store
 from monitor.store.events import PAGE, announce
 from monitor.store.jobs import JobQueue
 from monitor.store.runs import LOST_AFTER_S, delete_run, read_run
-from monitor.watch import loop, reading, shard_watch
+from monitor.watch import reading, shard_watch, ticking
 from monitor.watch.loop import Watch
 from monitor.watch.shard_watch import SWEEP_S
 from monitor.watch.statuses import RETURN_S
@@ -456,7 +456,7 @@ def until(condition: Callable[[], bool]) -> None:
 def test_outage_of_redis_is_waited_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(loop, "TICK_S", 0.02)
+    monkeypatch.setattr(ticking, "TICK_S", 0.02)
     caplog.set_level(logging.WARNING)
     redis = MortalRedis(tmp_path)
     queue = JobQueue(redis.store, "worker")
@@ -486,7 +486,7 @@ def test_outage_of_redis_is_waited_out(
 
 
 def test_run_gives_its_lease_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "TICK_S", 0.02)
+    monkeypatch.setattr(ticking, "TICK_S", 0.02)
     watch = Watch(store)
     thread = threading.Thread(target=watch.run)
     thread.start()
