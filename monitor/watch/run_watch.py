@@ -135,7 +135,8 @@ class RunWatch:
     def _feed(self, moment: Moment, watched: Sequence[str]) -> list[Alert]:
         values = {name: moment.values[name] for name in watched if name in moment.values}
         found = self._detector.update(moment.step, values, epoch=moment.epoch)
-        alerts = [turning_alert(self.run, turning, moment.time) for turning in found]
+        returns = max(rewinds.count for rewinds in self._rewinds.values())
+        alerts = [turning_alert(self.run, turning, moment.time, returns) for turning in found]
         return [self._grouping.place(each) for each in (*alerts, *self.rules.feed(moment))]
 
     def _look_at_held(self, alerts: Sequence[Alert], time: float) -> None:
