@@ -69,6 +69,20 @@ def test_login_leads_back_and_logout_ends_it(page: Page, artifacts: Path) -> Non
     assert refused == 403
     assert page.evaluate("document.cookie") == ""
 
+    # What the token may not do is not offered.
+    expect(page.get_by_text("read only")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".alerts li").first).to_be_visible(timeout=WAIT_MS)
+    for name in ("Acknowledge", "Mute for an hour", "Resolve", "Stop the training…"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
+    for scheme, width in (("light", 1400), ("dark", 1400), ("dark", 390)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=artifacts / f"read-only-{scheme}-{width}.png")
+
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login?next=*", timeout=WAIT_MS)
+    log_in(page, READ_TOKEN)
+    expect(page.get_by_text("read only")).to_be_visible(timeout=WAIT_MS)
     page.goto("/login")
     expect(page.get_by_role("heading", name="Logged in")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
@@ -81,9 +95,13 @@ def test_names_are_text_wherever_they_stand(page: Page, artifacts: Path) -> None
     page.goto("/login")
     log_in(page, TOKEN)
     expect(page.get_by_role("link", name=HOSTILE).first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Log out")).to_be_visible(timeout=WAIT_MS)
     assert_only_names(page)
     page.get_by_role("link", name=HOSTILE).first.click()
     expect(page.locator(".panel-head h2").first).to_be_visible(timeout=WAIT_MS)
+    for name in ("Acknowledge", "Stop the training…"):
+        expect(page.get_by_role("button", name=name)).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("read only")).to_be_hidden()
     page.get_by_role("button", name="S per layer").click()
     expect(page.get_by_role("img", name="S of 1 layer")).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("button", name="Losses and scalars").click()
