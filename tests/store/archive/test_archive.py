@@ -191,7 +191,7 @@ def test_killed_archive_is_no_file(store: Store, archive: Path) -> None:
 IMPORTER = """
 import sys
 from pathlib import Path
-from monitor.cli.import_ import show
+from monitor.cli.import_ import SHOW
 from monitor.store.archive import staging
 from monitor.store.archive.importing import import_run
 from monitor.store.connection import open_store
@@ -206,7 +206,7 @@ def counted(self):
     flushes.append(1)
     flush(self)
 staging.Staging._flush = counted
-import_run(open_store(url), path, show)
+import_run(open_store(url), path, SHOW)
 """
 
 
