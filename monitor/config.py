@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         description="Memory of the GPU that torch may hold, and as much again onnxruntime: the "
         "training needs the rest.",
     )
+    evaluator_timeout_s: float = Field(
+        1800,
+        ge=0,
+        description="Longest call of a Python callable, seconds; then its batch is given up and "
+        "the worker starts anew; 0: no limit.",
+    )
     sensitivity: Literal["low", "normal", "high"] = Field(
         "normal", description="How readily turning points are told: low, normal or high."
     )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import EvaluatorError
+from monitor.evaluators.patience import Patience
 from monitor.protocol import Features, Samples
 
 #: What runs it, in place of an onnxruntime provider.
@@ -24,6 +25,7 @@ class CallableScores:
     Args:
         target: ``module:object``.
         name: as it was asked for.
+        patience: times its calls.
 
     Raises:
         EvaluatorError: it cannot be imported or called.
@@ -31,13 +33,15 @@ class CallableScores:
 
     provider = PROVIDER
 
-    def __init__(self, target: str, name: str) -> None:
+    def __init__(self, target: str, name: str, patience: Patience) -> None:
         self.name = name
+        self._patience = patience
         self._call, self.sha256 = load_callable(target)
 
     def score(self, samples: Samples) -> NDArray[np.float64]:
         """(n,) scores."""
-        return _answer(self.name, self._call, samples, rank=1).astype(np.float64)
+        with self._patience.during(self.name):
+            return _answer(self.name, self._call, samples, rank=1).astype(np.float64)
 
 
 class CallableFeatures:
@@ -46,6 +50,7 @@ class CallableFeatures:
     Args:
         target: ``module:object``.
         name: as it was asked for.
+        patience: times its calls.
 
     Raises:
         EvaluatorError: it cannot be imported or called.
@@ -56,13 +61,15 @@ class CallableFeatures:
     provider = PROVIDER
     dimension = None
 
-    def __init__(self, target: str, name: str) -> None:
+    def __init__(self, target: str, name: str, patience: Patience) -> None:
         self.name = name
+        self._patience = patience
         self._call, self.sha256 = load_callable(target)
 
     def features(self, samples: Samples) -> Features:
         """(n, d) float32."""
-        return Features(_answer(self.name, self._call, samples, rank=2).astype(np.float32))
+        with self._patience.during(self.name):
+            return Features(_answer(self.name, self._call, samples, rank=2).astype(np.float32))
 
 
 def load_callable(target: str) -> tuple[Callable[[Samples], Any], str]:

@@ -49,6 +49,10 @@ class FastLane:
         for shard in range(SHARDS):
             settle(queue.parts, queue.parts.overdue(shard), overdue=True)
 
+    def lost(self) -> str:
+        """Never: nothing foreign is called."""
+        return ""
+
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """S of every network that the run pushes."""
         return [f"S.{name}" for name in queue.networks(job)]

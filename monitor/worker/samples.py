@@ -65,6 +65,10 @@ class SamplesLane:
     def tend(self, queue: JobQueue) -> None:
         """Nothing: batches wait for nobody."""
 
+    def lost(self) -> str:
+        """Why the chunk at hand will never be evaluated."""
+        return self._evaluators.patience.lost()
+
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """Those that the run chose."""
         return chosen_by(queue.config(job)).metrics()
