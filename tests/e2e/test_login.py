@@ -9,9 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
+from tests.e2e.tabs import opened
 from tests.server.laboratory import Laboratory, alert
-from tests.server.listening import serving
 
 pytestmark = pytest.mark.e2e
 
@@ -23,23 +22,15 @@ HOSTILE = "<img src=x onerror=document.body.dataset.owned=1>"
 
 
 @pytest.fixture
-def page(store: Store, embedded: EmbeddedRedis, browser: Browser) -> Iterator[Page]:
+def page(store: Store, laboratory: Laboratory, browser: Browser) -> Iterator[Page]:
     """A browser that is not logged in; every name that a trainer chooses is hostile."""
-    laboratory = Laboratory(store, embedded.redis_url)
     run = laboratory.start(HOSTILE, tags=(HOSTILE,), config={HOSTILE: HOSTILE})
     run.push_weights(1, {HOSTILE: {HOSTILE: [1.0, 2.0]}})
     layers = {"S.G": [0.1] * 5, f"S.G/{HOSTILE}": [0.1] * 5, HOSTILE: [1.0] * 5}
     laboratory.weights(run, layers)
     laboratory.watched(run.id, {"metrics": {}}, [alert(run.id, HOSTILE, 3)])
-    errors: list[str] = []
-    with serving(create_app(store, token=TOKEN, read_token=READ_TOKEN)) as client:
-        context = browser.new_context(base_url=str(client.base_url))
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        yield opened
-        context.close()
-    laboratory.close()
-    assert errors == []
+    with opened(browser, create_app(store, token=TOKEN, read_token=READ_TOKEN)) as tab:
+        yield tab
 
 
 def log_in(tab: Page, token: str) -> None:

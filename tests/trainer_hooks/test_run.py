@@ -61,7 +61,12 @@ def test_call_that_never_ends_takes_half_of_the_time_to_flush(
 ) -> None:
     given: list[float] = []
     close = Sender.close
-    monkeypatch.setattr(Sender, "close", lambda self, s: (given.append(s), close(self, s))[1])
+
+    def closed(self: Sender, timeout_s: float) -> None:
+        given.append(timeout_s)
+        close(self, timeout_s)
+
+    monkeypatch.setattr(Sender, "close", closed)
     run = start("demo", redis_url=mail.redis_url, flush_timeout_s=4, samples_every=1)
     begun, end = threading.Event(), threading.Event()
 

@@ -20,14 +20,6 @@ Ended = Callable[[str], str]
 
 
 @pytest.fixture
-def queue(store: Store) -> JobQueue:
-    """The jobs of a worker."""
-    found = JobQueue(store, "one")
-    found.ensure_groups()
-    return found
-
-
-@pytest.fixture
 def ended(store: Store, queue: JobQueue) -> Ended:
     """Makes a run that has ended."""
 
