@@ -35,6 +35,8 @@ def test_run_comes_back_bit_for_bit(store: Store, ended: Ended, tmp_path: Path, 
     # How long what expires still has is another number each time.
     for key in store.data.keys(f"{keys.of_run(run, 'parts')}:*"):
         store.data.persist(key)
+    # It may run out at any moment.
+    store.data.delete(keys.watch_lease(0))
     before, order, record = content(store, run), run_ids(store), read_run(store, run)
     assert len(before) > KEYS
     archived = archive_run(store, run, tmp_path / "file")
