@@ -78,7 +78,7 @@ export class Alerts {
     const buttons = actionsOf(alert, now).map(([word, call, body]) =>
       h("button", {onclick: () => this.say(alert, call, body)}, word)
     );
-    return h("li", null, shown, h("p", {class: "actions"}, buttons));
+    return h("li", null, shown, h("p", {class: "actions changes"}, buttons));
   }
 
   async say(alert, call, body) {

@@ -1,10 +1,11 @@
 // Starts the page that the address names, and what all pages share: theme, help, keys.
 
-import {runOfPath} from "./api.js";
+import {loginPath, runOfPath} from "./api.js";
 import {h} from "./element.js";
 import {buildHelp} from "./help.js";
 import {RunPage} from "./run.js";
 import {RunsPage} from "./runs.js";
+import {Session} from "./session.js";
 import {Address} from "./state.js";
 import {applyTheme, nextTheme, readTheme} from "./theme.js";
 
@@ -14,6 +15,7 @@ const help = buildHelp();
 const view = h("div", {class: "view"});
 const crumb = h("span", {class: "crumb"});
 const themeButton = h("button", {class: "quiet", onclick: () => setTheme(nextTheme(readTheme()))});
+const session = new Session({onLeave: () => location.assign(loginPath(location))});
 const handlers = {onHealth: setHealth, onTitle: setTitle, onGo: go};
 
 let page = null;
@@ -91,6 +93,7 @@ document.body.append(
     {class: "top"},
     h("a", {class: "brand", href: "/", title: "all runs"}, "SQD"),
     crumb,
+    session.root,
     themeButton,
     h("button", {class: "quiet", "aria-label": "Help", onclick: () => help.showModal()}, "?")
   ),
@@ -102,3 +105,4 @@ addEventListener("click", onClick);
 addEventListener("popstate", onBack);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme(readTheme()));
 show();
+session.start();

@@ -22,7 +22,7 @@ export class Stopping {
     Object.assign(this, {path: runPath(run, "/stop"), onChange, post, take});
     this.state = h("span"); // no live region: its ages move every second
     this.note = h("span", {class: "note", role: "alert"});
-    this.button = h("button", {onclick: () => this.press(), hidden: true});
+    this.button = h("button", {class: "changes", onclick: () => this.press(), hidden: true});
     this.dialog = this.buildDialog();
     this.root = h("div", {class: "stopping"}, this.state, this.note, this.button, this.dialog);
   }

@@ -21,18 +21,13 @@ from pydantic_settings import (
 
 from monitor.alerts.rule import Rule, parse_rules
 from monitor.errors import RuleError, SettingsError
+from monitor.evaluators.spec import check_embedder, check_quality
 from monitor.types import Severity
 
 #: Looked for in the working directory, then in the home.
 CONFIG_FILE = "sqd.toml"
 PREFIX = "SQD_"
 DEFAULT_HOME = Path("~/.sqd")
-#: Evaluators beyond faces, and how each is asked for (monitor/evaluators/spec.py reads them).
-EVALUATOR_KINDS = ("onnx", "python", "points")
-OTHER_EVALUATORS = r"(onnx|points):[^#]+(#.*)?|python:[\w.]+:[\w.]+"
-#: One of them makes features and no scores.
-EMBEDDER_KINDS = (*EVALUATOR_KINDS, "inception")
-OTHER_EMBEDDERS = rf"inception:[^#]+|{OTHER_EVALUATORS}"
 #: Settings that only the server has a use for.
 SERVER_ONLY = frozenset({"rules", "notify", "notify_from", "public_url"})
 
@@ -72,6 +67,12 @@ class Settings(BaseSettings):
         ge=2**28,
         description="Memory of the GPU that torch may hold, and as much again onnxruntime: the "
         "training needs the rest.",
+    )
+    evaluator_timeout_s: float = Field(
+        1800,
+        ge=0,
+        description="Longest call of a Python callable, seconds; then its batch is given up and "
+        "the worker starts anew; 0: no limit.",
     )
     sensitivity: Literal["low", "normal", "high"] = Field(
         "normal", description="How readily turning points are told: low, normal or high."
@@ -135,21 +136,12 @@ class Settings(BaseSettings):
     @field_validator("quality")
     @classmethod
     def _check_quality(cls, quality: str) -> str:
-        if quality != "faces" and not re.fullmatch(OTHER_EVALUATORS, quality):
-            raise ValueError("expected faces, onnx:PATH, python:module:object or points:FILE.json")
-        return quality
+        return check_quality(quality)
 
     @field_validator("embedder")
     @classmethod
     def _check_embedder(cls, embedder: str) -> str:
-        kind, colon, _ = embedder.partition(":")
-        if colon and kind in EMBEDDER_KINDS and not re.fullmatch(OTHER_EMBEDDERS, embedder):
-            raise ValueError(
-                "expected onnx:PATH, python:module:object, points:FILE.json or "
-                "inception:WEIGHTS.pth"
-            )
-        # The default of --quality: whatever network for faces the reference was made with.
-        return "" if embedder == "faces" else embedder
+        return check_embedder(embedder)
 
     @field_validator("public_url")
     @classmethod

@@ -76,7 +76,8 @@ class Alert:
     """A turning point or another event of a run, as it is stored and shown.
 
     Attributes:
-        id: derived from run, kind and onset, so raising it again changes nothing.
+        id: derived from run, kind, onset and how often the steps had gone back before, so raising
+            it again changes nothing.
         run: id of the run.
         kind: as in `TurningPoint`, or ``trainer_lost``, ``worker_behind``, ``rule``; open to more.
         step: onset; None where no step applies.

@@ -1,14 +1,19 @@
-"""Fixtures that all tests share: a real Redis 6.2, as the product starts it."""
+"""Fixtures that all tests share: a real Redis 6.2, as the product starts it, and runs in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
+from numpy.typing import NDArray
 
 from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
+from monitor.store.jobs import JobQueue
 from tests.alerts.mailboxes import MailServer, Silence, Webhook, opened
+from tests.server.laboratory import Laboratory
 from trainer_hooks import keys
 
 # Time decides no test; the same examples every time.
@@ -17,7 +22,7 @@ settings.load_profile("sqd")
 
 #: Variables of the user's that would change what a test sees, without their prefix.
 OWN_VARIABLES = (
-    "REDIS_URL", "BLOB_URL", "RUN", "MODE", "TOKEN", "HOST", "PORT",
+    "REDIS_URL", "BLOB_URL", "RUN", "MODE", "TOKEN", "READ_TOKEN", "HOST", "PORT",
     "NOTIFY", "RULES", "PUBLIC_URL",
 )  # fmt: skip
 
@@ -39,21 +44,32 @@ def store(embedded: EmbeddedRedis) -> Store:
     return embedded.store
 
 
+@pytest.fixture
+def queue(store: Store) -> JobQueue:
+    """The jobs of a worker called `one`."""
+    found = JobQueue(store, "one")
+    found.ensure_groups()
+    return found
+
+
+@pytest.fixture
+def any_image() -> NDArray[Any]:
+    """A chunk of one grey image."""
+    return np.zeros((1, 1, 16, 16), np.uint8)
+
+
+@pytest.fixture
+def laboratory(store: Store, embedded: EmbeddedRedis) -> Iterator[Laboratory]:
+    """Makes runs in the emptied store."""
+    maker = Laboratory(store, embedded.redis_url)
+    yield maker
+    maker.close()
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test meets the user's own settings or running product."""
-    for name in (
-        "REDIS_URL",
-        "BLOB_URL",
-        "RUN",
-        "MODE",
-        "TOKEN",
-        "READ_TOKEN",
-        "HOST",
-        "PORT",
-        "NOTIFY",
-        "RULES",
-    ):
+    for name in OWN_VARIABLES:
         monkeypatch.delenv(f"SQD_{name}", raising=False)
     monkeypatch.setenv("SQD_HOME", str(tmp_path / "sqd-home"))
 

@@ -8,6 +8,7 @@ from typing import Any
 from trainer_hooks import keys
 from trainer_hooks.clients import Clients
 from trainer_hooks.errors import OwnerAwayError
+from trainer_hooks.names import MAX_RUN_NAME
 from trainer_hooks.shards import Shard
 
 #: A rank 0 that gave its last sign of life so long before this process began belongs to an earlier
@@ -55,7 +56,7 @@ def names_from(asked: str) -> Iterator[str]:
     yield asked
     for number in range(2, MOST_SUFFIXES):
         suffix = f"-{number}"
-        yield asked[: keys.MAX_RUN_NAME - len(suffix)] + suffix
+        yield asked[: MAX_RUN_NAME - len(suffix)] + suffix
 
 
 def _runs(clients: Clients, asked: str) -> Iterator[str]:
@@ -63,7 +64,7 @@ def _runs(clients: Clients, asked: str) -> Iterator[str]:
     names: Any = clients.data.zrevrange(keys.RUNS, 0, -1)
     for name in (raw.decode() for raw in names):
         stem, _, number = name.rpartition("-")
-        room = keys.MAX_RUN_NAME - 1 - len(number)
+        room = MAX_RUN_NAME - 1 - len(number)
         if name == asked or (number.isdecimal() and stem == asked[:room]):
             yield name
 

@@ -5,24 +5,12 @@ script may touch them together on a Redis Cluster. Names are percent-encoded: af
 character is left that means anything to a key, to a glob pattern or to a hash tag.
 """
 
-import re
 from typing import Literal
 from urllib.parse import quote, unquote
 from zlib import crc32
 
-from trainer_hooks.errors import BadNameError
-
 #: Shards the runs are spread over; one until a Redis Cluster is supported.
 SHARDS = 1
-#: Longest run and network name, characters (contract).
-MAX_RUN_NAME = 128
-#: Longest scalar and tensor name, characters (contract).
-MAX_METRIC_NAME = 256
-
-#: Names that the monitor's own metrics have; a scalar must not have them (contract).
-OWN_METRIC = re.compile(r"(Q|D|[SQD]\..*)\Z", re.DOTALL)
-#: Ends the metric of angles from epoch to epoch; a network's name must not.
-EPOCH_SUFFIX = "@epoch"
 
 Lane = Literal["fast", "samples"]
 #: Cheap jobs (weights, scalars) never wait behind sample batches.
@@ -41,43 +29,6 @@ BLOB_URL = "sqd:blob_url"
 RULES = "sqd:rules"
 #: The consumer group that all workers share.
 GROUP = "workers"
-
-
-def check_name(name: object, *, what: str, longest: int) -> str:
-    """Return `name` if it is a legal name, else raise BadNameError with the rule it breaks."""
-    if not isinstance(name, str):
-        raise BadNameError(f"{what} must be a string, not {type(name).__name__}")
-    if not 1 <= len(name) <= longest:
-        raise BadNameError(f"{what} has {len(name)} characters; allowed are 1 to {longest}")
-    if any(ord(char) < ord(" ") or ord(char) == 0x7F for char in name):
-        raise BadNameError(f"{what} {name!r} holds a control character")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise BadNameError(f"{what} {name!r} is not valid Unicode text") from error
-    return name
-
-
-def check_run(name: object) -> str:
-    """Return `name` if it may name a run: 1–128 characters, no control characters, no ``/``."""
-    checked = check_name(name, what="run name", longest=MAX_RUN_NAME)
-    if "/" in checked or checked in (".", ".."):
-        raise BadNameError(f"run name {checked!r} must not be '.' or '..' or hold a '/'")
-    return checked
-
-
-def check_network(name: object) -> str:
-    """Return `name` if it may name a network: its metrics are ``S.<name>``, ``S.<name>/<tensor>``
-    and ``S.<name>@epoch``, which must stay apart."""
-    checked = check_name(name, what="network name", longest=MAX_RUN_NAME)
-    if "/" in checked or checked.endswith(EPOCH_SUFFIX):
-        raise BadNameError(f"network name {checked!r} must not hold '/' or end with '@epoch'")
-    return checked
-
-
-def is_own_metric(name: str) -> bool:
-    """Whether `name` is a metric's: ``Q``, ``D``, ``S.*``, ``Q.*`` or ``D.*``."""
-    return OWN_METRIC.match(name) is not None
 
 
 def shard_of(run: str) -> int:

@@ -24,7 +24,11 @@ class SqdMonitor(Callback):
     Args:
         networks: name to push under → attribute of the module: ``{"G": "generator"}``.
         source: of samples, ``(module, n) -> batch``, called when they are due.
-        value_range, training: as of `push_samples`; options as of `trainer_hooks.start`.
+        value_range, training: as of `push_samples`.
+        heed_stop: whether a stop that is asked for (page, REST, a rule) sets `trainer.should_stop`,
+            as early stopping does: after the batch, or, with several ranks, after the epoch, since
+            they have to agree. `min_steps` and `min_epochs` still hold.
+        options: as of `trainer_hooks.start`.
     """
 
     def __init__(
@@ -34,9 +38,11 @@ class SqdMonitor(Callback):
         *,
         value_range: tuple[float, float] = (-1, 1),
         training: bool | None = None,
+        heed_stop: bool = True,
         **options: Any,
     ) -> None:
         self._networks, self._source, self._options = networks, source, options
+        self._heeds_stop = heed_stop
         self._of_samples: Any = {"value_range": value_range, "training": training}
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -49,6 +55,14 @@ class SqdMonitor(Callback):
         if self._source is not None:
             source = functools.partial(self._source, pl_module)
             self.run.push_samples(step, source, epoch=epoch, **self._of_samples)
+        if self._heeds_stop and trainer.world_size == 1:
+            trainer.should_stop |= self.run.should_stop()
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        # Only rank 0 hears of it, and ranks that stop at different steps wait for each other.
+        if self._heeds_stop and trainer.world_size > 1:
+            asked = self.run.should_stop()
+            trainer.should_stop |= trainer.strategy.reduce_boolean_decision(asked, all=False)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         self.run.finish()

@@ -8,7 +8,7 @@ from typing import Any
 
 from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import BadNameError, NetworkError, message_of
-from trainer_hooks.keys import check_network
+from trainer_hooks.names import check_network
 from trainer_hooks.schedule import BackgroundCost, WeightSchedule
 from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Shard, Slot, slot_of

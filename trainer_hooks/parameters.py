@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trainer_hooks.collective import sharded_kind
 from trainer_hooks.errors import NetworkError
-from trainer_hooks.keys import MAX_METRIC_NAME, check_name
+from trainer_hooks.names import MAX_METRIC_NAME, check_name
 
 #: Classes that only change how a network runs, and where they keep it: it is the same network, with
 #: the same names, whether it is wrapped or not.

@@ -130,8 +130,9 @@ class Run(Steering):
         """Send what waits, for at most `flush_timeout_s`, and mark the run finished."""
         if self._sender is None or not self.active:
             return
-        # Another thread may be in a call that never ends; leaving must not wait for it.
-        if self._lock.acquire(timeout=self.settings.flush_timeout_s):
+        end_s = time.monotonic() + self.settings.flush_timeout_s
+        # Another thread may be in a call that never ends: half of the time is for what was pushed.
+        if self._lock.acquire(timeout=self.settings.flush_timeout_s / 2):
             try:
                 self._collector.end()
             finally:
@@ -141,7 +142,7 @@ class Run(Steering):
         finally:
             self._finished = True
             atexit.unregister(self.finish)
-            self._sender.close(self.settings.flush_timeout_s)
+            self._sender.close(max(0.0, end_s - time.monotonic()))
 
     def __enter__(self) -> "Run":
         return self

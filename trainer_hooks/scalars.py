@@ -7,8 +7,8 @@ from typing import Any
 from trainer_hooks.collective import sharded_kind
 from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import HookError
-from trainer_hooks.keys import MAX_METRIC_NAME, check_name, is_own_metric
 from trainer_hooks.landing import Landing, launch
+from trainer_hooks.names import MAX_METRIC_NAME, check_name, is_own_metric
 from trainer_hooks.parameters import as_numpy
 
 #: Scalars of one push: two tensors each, they fit into a frame (wire.MAX_TENSORS).

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer_hooks import bounds
-from trainer_hooks.keys import check_run
+from trainer_hooks.names import check_run
 
 #: Host bytes the hooks may hold (contract: 256 MiB).
 BUDGET_BYTES = 256 * 2**20

@@ -11,10 +11,18 @@ from monitor.types import Alert, TurningPoint
 ID_DIGITS = 16
 
 
-def turning_alert(run: str, turning: TurningPoint, time: float) -> Alert:
-    """The alert of a turning point; `time` is that of the push that gave it away."""
+def turning_alert(run: str, turning: TurningPoint, time: float, returns: int = 0) -> Alert:
+    """The alert of a turning point.
+
+    Args:
+        run: its id.
+        turning: what the detector says.
+        time: of the push that gave it away, Unix seconds.
+        returns: how often the training had gone back to an earlier step: the same turn, trained
+            once more, is news.
+    """
     return Alert(
-        id=alert_id(run, turning.kind, turning.step),
+        id=alert_id(run, turning.kind, turning.step, returns),
         run=run,
         kind=turning.kind,
         step=turning.step,
@@ -89,9 +97,10 @@ def behind_alert(
     )
 
 
-def alert_id(run: str, kind: str, onset: float) -> str:
-    """Equal for equal run, kind and onset (step or time): raising it again changes nothing."""
-    text = f"{run}\0{kind}\0{onset}"
+def alert_id(run: str, kind: str, onset: float, returns: int = 0) -> str:
+    """Equal for equal run, kind, onset (step or time) and number of returns to an earlier step:
+    raising it again changes nothing."""
+    text = f"{run}\0{kind}\0{onset}" + (f"\0{returns}" if returns else "")
     return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
 

@@ -24,6 +24,7 @@ WORKER = (
     "reference",
     "max_batch_bytes",
     "max_gpu_bytes",
+    "evaluator_timeout_s",
 )
 LOGS = ("verbose", "log_format")
 RETENTION = ("retain_days", "retain_bytes", "retain_grids")

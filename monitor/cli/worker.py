@@ -50,21 +50,22 @@ def run(
     store.ping()
     _on_signals(_leave)
     if lane is Lane.fast:
-        _work(_fast_worker(store))
+        told = _work(_fast_worker(store))
     elif lane is Lane.samples:
-        _work(_samples_worker(settings, store))
+        told = _work(_samples_worker(settings, store))
     else:
-        _work_both(settings, store)
-    # Unloading torch takes seconds where a training leaves little of the CPU, and saves nothing.
+        told = _work_both(settings, store)
+    # Unloading torch takes seconds where a training leaves little of the CPU, and saves nothing; a
+    # thread that hangs would not even let it.
     logging.shutdown()
-    os._exit(0)
+    os._exit(0 if told else 1)
 
 
-def _work_both(settings: Settings, store: Store) -> None:
+def _work_both(settings: Settings, store: Store) -> bool:
     """The samples lane here, the fast lane in a process of its own (see worker/loop.py)."""
     fast = _FastProcess(settings.environment())
     try:
-        _work(_samples_worker(settings, store), fast.stop)
+        return _work(_samples_worker(settings, store), fast.stop)
     finally:
         fast.stop()
         fast.join()
@@ -145,8 +146,8 @@ def _limit_blas(threads: int) -> None:
     threadpool_limits(threads, user_api="blas")
 
 
-def _work(worker: "Worker", stop_too: Callable[[], None] = lambda: None) -> None:
-    """Work until SIGINT or SIGTERM."""
+def _work(worker: "Worker", stop_too: Callable[[], None] = lambda: None) -> bool:
+    """Work until SIGINT or SIGTERM; False if a job hangs instead."""
     # Handlers only put: an Event set in one that interrupts its own `set` or `wait` never returns.
     told: SimpleQueue[None] = SimpleQueue()
 
@@ -157,7 +158,7 @@ def _work(worker: "Worker", stop_too: Callable[[], None] = lambda: None) -> None
 
     threading.Thread(target=stop, name="stop", daemon=True).start()
     _on_signals(lambda: told.put(None))
-    worker.run()
+    return worker.run()
 
 
 def _leave() -> None:

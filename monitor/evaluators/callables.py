@@ -12,18 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import EvaluatorError
+from monitor.evaluators.patience import Patience
 from monitor.protocol import Features, Samples
 
 #: What runs it, in place of an onnxruntime provider.
 PROVIDER = "python"
 
 
-class CallableScores:
-    """Q is the mean of what a callable gives: ``samples -> (n,)``, 0 … 1.
+class _Foreign:
+    """A callable under its name, and what a reference is bound to.
 
     Args:
         target: ``module:object``.
         name: as it was asked for.
+        patience: times its calls.
 
     Raises:
         EvaluatorError: it cannot be imported or called.
@@ -31,38 +33,34 @@ class CallableScores:
 
     provider = PROVIDER
 
-    def __init__(self, target: str, name: str) -> None:
+    def __init__(self, target: str, name: str, patience: Patience) -> None:
         self.name = name
+        self._patience = patience
         self._call, self.sha256 = load_callable(target)
+
+    def _answer(self, samples: Samples, rank: int) -> NDArray[np.floating]:
+        with self._patience.during(self.name):
+            return _answer(self.name, self._call, samples, rank)
+
+
+class CallableScores(_Foreign):
+    """Q is the mean of what a callable gives: ``samples -> (n,)``, 0 … 1."""
 
     def score(self, samples: Samples) -> NDArray[np.float64]:
         """(n,) scores."""
-        return _answer(self.name, self._call, samples, rank=1).astype(np.float64)
+        return self._answer(samples, rank=1).astype(np.float64)
 
 
-class CallableFeatures:
-    """Features that are what a callable gives: ``samples -> (n, d)``.
-
-    Args:
-        target: ``module:object``.
-        name: as it was asked for.
-
-    Raises:
-        EvaluatorError: it cannot be imported or called.
-    """
+class CallableFeatures(_Foreign):
+    """Features that are what a callable gives: ``samples -> (n, d)``."""
 
     aligns = False
     head = None
-    provider = PROVIDER
     dimension = None
-
-    def __init__(self, target: str, name: str) -> None:
-        self.name = name
-        self._call, self.sha256 = load_callable(target)
 
     def features(self, samples: Samples) -> Features:
         """(n, d) float32."""
-        return Features(_answer(self.name, self._call, samples, rank=2).astype(np.float32))
+        return Features(self._answer(samples, rank=2).astype(np.float32))
 
 
 def load_callable(target: str) -> tuple[Callable[[Samples], Any], str]:

@@ -14,17 +14,21 @@ from monitor.evaluators.classifier import ClassifierScores, NetworkFeatures
 from monitor.evaluators.faces import FaceFeatures, FaceFinder, FaceScores
 from monitor.evaluators.inception import InceptionFeatures
 from monitor.evaluators.network import Network
+from monitor.evaluators.patience import Patience
 from monitor.evaluators.points import Mixture, PointFeatures, PointScores
 from monitor.evaluators.spec import Spec, parse
 from monitor.protocol import Embedder, QualityEvaluator
 
 
-def load_quality(text: str, finder: FaceFinder) -> QualityEvaluator:
+def load_quality(
+    text: str, finder: FaceFinder, patience: Patience | None = None
+) -> QualityEvaluator:
     """What `text` asks for to compute Q.
 
     Args:
         text: ``faces``, ``onnx:PATH``, ``python:module:object`` or ``points:FILE.json``.
         finder: finds faces; its device is where networks run.
+        patience: times the calls of a Python callable; None waits for ever.
 
     Raises:
         EvaluatorError: it cannot be had.
@@ -37,7 +41,7 @@ def load_quality(text: str, finder: FaceFinder) -> QualityEvaluator:
     if spec.kind:
         spec.refuse_other()
     if spec.kind == "python":
-        return CallableScores(spec.target, text)
+        return CallableScores(spec.target, text, patience or Patience())
     if spec.kind == "points":
         return PointScores(_mixture(spec), _portable(spec))
     if spec.kind:
@@ -45,7 +49,7 @@ def load_quality(text: str, finder: FaceFinder) -> QualityEvaluator:
     return FaceScores(finder)
 
 
-def load_embedder(text: str, finder: FaceFinder) -> Embedder:
+def load_embedder(text: str, finder: FaceFinder, patience: Patience | None = None) -> Embedder:
     """What `text` asks for to make the features of D.
 
     Args:
@@ -53,6 +57,7 @@ def load_embedder(text: str, finder: FaceFinder) -> Embedder:
             ``inception:WEIGHTS.pth``, or what `monitor.diversity.embedder.load_embedder` takes for
             faces.
         finder: finds faces; its device is where networks run.
+        patience: times the calls of a Python callable; None waits for ever.
 
     Raises:
         EvaluatorError: it cannot be had.
@@ -65,7 +70,7 @@ def load_embedder(text: str, finder: FaceFinder) -> Embedder:
     if spec.kind:
         spec.refuse_other()
     if spec.kind == "python":
-        return CallableFeatures(spec.target, text)
+        return CallableFeatures(spec.target, text, patience or Patience())
     if spec.kind == "points":
         return PointFeatures(_mixture(spec), _portable(spec))
     if spec.kind == "inception":

@@ -1,8 +1,16 @@
 """How an evaluator is asked for: ``kind:target#option#key=value``."""
 
+import re
 from dataclasses import dataclass
 
 from monitor.errors import EvaluatorError
+
+#: Requests that are not about faces: those that make scores or features, ...
+OTHERS = r"(onnx|points):[^#]+(#.*)?|python:[\w.]+:[\w.]+"
+#: ... and the one that makes features alone.
+FEATURES_ALONE = r"inception:[^#]+"
+#: What comes before their first colon.
+KINDS = ("onnx", "python", "points", "inception")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +66,6 @@ class Spec:
         return int(value)
 
 
-#: What comes before the first colon of a request that is not about faces.
-KINDS = ("onnx", "python", "points", "inception")
-
-
 def parse(text: str) -> Spec:
     """The request in `text`; one without a known kind is about faces."""
     kind, colon, rest = text.partition(":")
@@ -70,3 +74,28 @@ def parse(text: str) -> Spec:
     target, *options = rest.split("#")
     pairs = (option.partition("=") for option in options)
     return Spec(text, kind, target, {key: value for key, _, value in pairs})
+
+
+def check_quality(text: str) -> str:
+    """A request for what computes Q, if it is well-formed.
+
+    Raises:
+        ValueError: it is not; says what is expected.
+    """
+    if text != "faces" and not re.fullmatch(OTHERS, text):
+        raise ValueError("expected faces, onnx:PATH, python:module:object or points:FILE.json")
+    return text
+
+
+def check_embedder(text: str) -> str:
+    """A request for what makes the features of D, if it is well-formed; "" for the default.
+
+    Raises:
+        ValueError: it is not; says what is expected.
+    """
+    if parse(text).kind and not re.fullmatch(f"{FEATURES_ALONE}|{OTHERS}", text):
+        raise ValueError(
+            "expected onnx:PATH, python:module:object, points:FILE.json or inception:WEIGHTS.pth"
+        )
+    # The default of --quality: whatever network for faces the reference was made with.
+    return "" if text == "faces" else text

@@ -21,6 +21,7 @@ from monitor.server import (
     runs,
     samples,
     series,
+    session,
     stopping,
     user_rules,
 )
@@ -35,6 +36,8 @@ from monitor.server.shield import LOOPBACK_HOSTS, Shield
 from monitor.server.throttle import Throttle
 from monitor.store.connection import Store
 
+#: What needs a token, where there is one.
+GUARDED = (runs, alerts, user_rules, series, samples, events, prometheus, stopping, session)
 #: Answers shorter than this fit into one packet anyway, bytes.
 GZIP_FROM_BYTES = 1024
 #: Higher levels cost several times as long for a few percent.
@@ -109,7 +112,7 @@ def _add_routes(app: FastAPI, gate: Gate | None) -> None:
     app.include_router(health.router)
     app.include_router(page.router)
     needs = [] if gate is None else [Depends(gate)]
-    for guarded in (runs, alerts, user_rules, series, samples, events, prometheus, stopping):
+    for guarded in GUARDED:
         app.include_router(
             guarded.router, dependencies=needs, responses={} if gate is None else AUTH_ERRORS
         )

@@ -10,7 +10,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from monitor.errors import SettingsError
-from monitor.server.schemas import ErrorDetail
+from monitor.server.schemas import ErrorDetail, Session
 from monitor.server.shield import HARMLESS
 from monitor.server.throttle import Throttle
 
@@ -80,6 +80,7 @@ class Gate:
             role = await self.admit(request, bearer.credentials.encode("latin-1", "replace"))
         else:
             role = await self._of_session(request, session)
+        request.state.session = Session(role=role, cookie=bearer is None)
         if role == "read" and request.method not in HARMLESS:
             raise HTTPException(403, READ_ONLY)
 

@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Request
 
 from monitor.server.curves import Curves
 from monitor.store.connection import Store
-from trainer_hooks import keys
+from trainer_hooks.names import MAX_RUN_NAME
 
 #: Largest step: browsers count exactly up to here.
 MAX_STEP = 2**53 - 1
@@ -31,7 +31,7 @@ StoreOfApp = Annotated[Store, Depends(store_of)]
 RunId = Annotated[
     str,
     Path(
-        max_length=keys.MAX_RUN_NAME,
+        max_length=MAX_RUN_NAME,
         description="id of the run, percent-encoded",
         examples=["demo"],
     ),

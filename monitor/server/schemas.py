@@ -207,6 +207,13 @@ class Login(BaseModel):
     next: str = Field(default="/", max_length=4096, description="path to go on to, after a form")
 
 
+class Session(BaseModel):
+    """What a caller may do."""
+
+    role: Literal["write", "read"]
+    cookie: bool = Field(description="whether it came with a cookie, which logout takes back")
+
+
 class Health(BaseModel):
     """The server answers."""
 

@@ -9,6 +9,7 @@ from monitor.store.blocks import MOST_ROWS, Rows
 from monitor.store.connection import text
 from trainer_hooks import keys
 from trainer_hooks.errors import BadNameError
+from trainer_hooks.names import check_run
 
 #: Counts beyond this are not exact in the scripts' floating-point numbers.
 MOST_COUNT = 2**53
@@ -74,7 +75,7 @@ def parse_job(entry: Any, shard: int, lane: keys.Lane, deliveries: int) -> Job:
             lane=lane,
             shard=shard,
             deliveries=deliveries,
-            run=keys.check_run(fields["run"]),
+            run=check_run(fields["run"]),
             segment=fields["segment"],
             kind=fields["kind"],
             blob=fields["blob"],

@@ -17,9 +17,8 @@ from monitor.store.deliveries import Notice
 from monitor.store.watching import Lease
 from monitor.types import SEVERITIES, Severity
 from monitor.watch.evidence import letter_of, pictures_of
+from monitor.watch.ticking import tick_until
 
-#: How often it is looked whether something is due, seconds.
-TICK_S = 0.5
 #: Tries of one notice; with the waits below, they take half an hour.
 MOST_TRIES = 10
 #: Wait after the first failure, doubled by each further one up to the longest, seconds.
@@ -73,17 +72,7 @@ class Delivery:
 
     def run(self) -> None:
         """Deliver until `stop`; an outage of Redis is waited out."""
-        away = False
-        while not self._stopping.wait(TICK_S):
-            try:
-                self.tick()
-                away = False
-            except StoreError as error:
-                if not away:
-                    log.warning("notices wait: %s", error)
-                away = True
-            except Exception:
-                log.exception("delivery stumbled and goes on")
+        tick_until(self._stopping, self.tick, "the delivery of notices")
 
     def stop(self) -> None:
         """End `run` soon; a notice that is on its way is not called back."""

@@ -14,10 +14,8 @@ from monitor.store.connection import Store
 from monitor.store.watching import Lease, WatchStore
 from monitor.watch.retention import NO_LIMITS, Limits
 from monitor.watch.shard_watch import ShardWatch
+from monitor.watch.ticking import tick_until
 from trainer_hooks import keys
-
-#: How often new rows are looked for, seconds.
-TICK_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -56,17 +54,7 @@ class Watch:
 
     def run(self) -> None:
         """Watch until `stop`; an outage of Redis is waited out."""
-        away = False
-        while not self._stopping.wait(TICK_S):
-            try:
-                self.tick()
-                away = False
-            except StoreError as error:
-                if not away:
-                    log.warning("the watch waits: %s", error)
-                away = True
-            except Exception:
-                log.exception("the watch stumbled and goes on")
+        tick_until(self._stopping, self.tick, "the watch")
         self.release()
 
     def stop(self) -> None:

@@ -1,13 +1,13 @@
-"""Which alerts of the detector are over: what turned has come back."""
+"""Which alerts of the detector are over: what they tell of is no longer so."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.turning.verdict import DETECTED
+from monitor.turning.verdict import DETECTED, warning_holds
 
 
 def is_over(alert: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
-    """Whether every metric of an alert is back where it was.
+    """Whether every metric of an alert is back where it was, or the state warned of has ended.
 
     Kinds that the summary says nothing of are over when somebody says so.
 
@@ -15,7 +15,9 @@ def is_over(alert: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
         alert: of the run, as it is stored.
         summary: as `TurningPointDetector.summary` gives it.
     """
-    if alert["kind"] not in DETECTED or not summary["metrics"] or not alert["metrics"]:
+    if alert["kind"] not in DETECTED:
+        return not warning_holds(alert["kind"], alert["step"], summary)
+    if not summary["metrics"] or not alert["metrics"]:
         return False
     metrics = summary["metrics"]
     return not any(_is_turned(metrics.get(name), alert) for name in alert["metrics"])
@@ -23,9 +25,7 @@ def is_over(alert: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
 
 def _is_turned(metric: Mapping[str, Any] | None, alert: Mapping[str, Any]) -> bool:
     """Whether the metric is still where the alert says; a later turn has an alert of its own."""
-    if metric is None:
+    if metric is None or metric["nonfinite"]:
         return True
-    turned = metric["turned"]
-    return bool(metric["nonfinite"]) or (
-        turned is not None and alert["detected_step"] >= turned["step"]
-    )
+    turned = metric["turned"] if alert["kind"] != "nonfinite" else None
+    return turned is not None and bool(alert["detected_step"] >= turned["step"])

@@ -1,4 +1,4 @@
-"""Rewinds: where the steps of one trainer process went back."""
+"""Rewinds: where the steps of a run went back."""
 
 from typing import Any
 
@@ -11,6 +11,9 @@ class Rewinds:
 
     Args:
         state: what `state` returned earlier.
+
+    Attributes:
+        count: how often steps went back at all, also from one process to the next.
     """
 
     def __init__(self, state: dict[str, Any] | None = None) -> None:
@@ -18,6 +21,7 @@ class Rewinds:
         self._segment: int = state["last"][0]
         self._step: int = state["last"][1]
         self._found: list[list[float]] = state["found"]
+        self.count: int = state.get("count", 0)
 
     def see(self, segment: int, step: int, time: float) -> None:
         """Take the next row.
@@ -27,12 +31,15 @@ class Rewinds:
             step: of the push; the same step again is no rewind.
             time: of the push, Unix seconds.
         """
-        if segment == self._segment and step < self._step:
-            # What it hides is gone from the curves, and the older marks with it.
-            before = [found for found in self._found if found[1] < step]
-            self._found = [*before, [segment, step, time]][-MOST_REWINDS:]
+        if step < self._step:
+            self.count += 1
+            if segment == self._segment:
+                # What it hides is gone from the curves, and the older marks with it.
+                before = [found for found in self._found if found[1] < step]
+                self._found = [*before, [segment, step, time]][-MOST_REWINDS:]
         self._segment, self._step = segment, step
 
     def state(self) -> dict[str, Any]:
-        """`found` as [segment, step, time], oldest first, and `last` as [segment, step]; JSON."""
-        return {"last": [self._segment, self._step], "found": self._found}
+        """`found` as [segment, step, time], oldest first, `last` as [segment, step], and `count`;
+        JSON."""
+        return {"last": [self._segment, self._step], "found": self._found, "count": self.count}

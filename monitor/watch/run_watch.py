@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from monitor.alerts.grouping import Grouping
-from monitor.alerts.raising import alert_id, turning_alert
+from monitor.alerts.raising import turning_alert
 from monitor.errors import StoreError
 from monitor.store.blocks import KINDS, Kind, is_tensor_metric
 from monitor.store.connection import Store
@@ -47,6 +47,7 @@ class RunWatch:
         self.rules = RunRules(run)
         self._grouping = Grouping()
         self._held = {alert["id"]: alert for alert in held}
+        self._anew = bool(self._held)
         self._over: dict[str, float] = {}
         self._kinds: dict[str, Kind] = {}
         self._ordinal = 0
@@ -66,6 +67,7 @@ class RunWatch:
         self._rewinds = {kind: Rewinds(state.get("rewinds", {}).get(kind)) for kind in KINDS}
         self.rules = RunRules(run, state.get("rules"))
         self._grouping = Grouping(state.get("grouping"))
+        self._anew = False
 
     @property
     def waiting(self) -> bool:
@@ -118,7 +120,9 @@ class RunWatch:
             if self._ordinal < segments[-1].ordinal:
                 # It was of another process: the one that trains now did nothing.
                 self.rules.stops.clear()
-        if time is not None:
+        # What is stored is of later steps, until a detector that starts anew has seen them again.
+        self._anew = self._anew and self.more
+        if time is not None and not self._anew:
             self._look_at_held(alerts, time)
         return alerts
 
@@ -131,11 +135,8 @@ class RunWatch:
     def _feed(self, moment: Moment, watched: Sequence[str]) -> list[Alert]:
         values = {name: moment.values[name] for name in watched if name in moment.values}
         found = self._detector.update(moment.step, values, epoch=moment.epoch)
-        for turning in found:
-            # A detector that says itself what is over names the kind and onset of each alert.
-            for kind, step in turning.closes:
-                self._over[alert_id(self.run, kind, step)] = moment.time
-        alerts = [turning_alert(self.run, turning, moment.time) for turning in found]
+        returns = max(rewinds.count for rewinds in self._rewinds.values())
+        alerts = [turning_alert(self.run, turning, moment.time, returns) for turning in found]
         return [self._grouping.place(each) for each in (*alerts, *self.rules.feed(moment))]
 
     def _look_at_held(self, alerts: Sequence[Alert], time: float) -> None:

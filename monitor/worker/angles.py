@@ -7,7 +7,7 @@ from monitor.stability.angle import AngleTerms
 from monitor.stability.block import block_terms
 from monitor.stability.sketched import sketch_stderr
 from monitor.store.blocks import Block, Cell
-from monitor.worker.frames import EPOCH_PAIR, NetworkBlock, WeightsFrame
+from monitor.worker.weight_frames import EPOCH_PAIR, NetworkBlock, WeightsFrame
 
 
 def weights_block(run: str, segment: str, frame: WeightsFrame) -> Block:

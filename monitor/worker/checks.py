@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from trainer_hooks.errors import MOST_CHARACTERS, WireError
-from trainer_hooks.keys import MAX_METRIC_NAME, check_name
+from trainer_hooks.errors import MOST_CHARACTERS, BadNameError, WireError
+from trainer_hooks.names import MAX_METRIC_NAME, check_name
 
 #: Whole numbers beyond this are not exact in browsers and in Redis' scripts.
 MOST_COUNT = 2**53
@@ -13,6 +13,8 @@ MOST_COUNT = 2**53
 MOST_NAME = 2 * MAX_METRIC_NAME
 #: Characters of foreign text that a message repeats.
 QUOTED = 80
+#: What a malformed header or a missing tensor makes Python raise.
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, BadNameError)
 
 
 def name(value: Any) -> str:

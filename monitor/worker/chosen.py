@@ -7,7 +7,7 @@ from typing import Any
 from monitor.diversity.companions.companion import Companion
 from monitor.diversity.companions.offered import OFFERED
 from trainer_hooks.errors import BadNameError
-from trainer_hooks.keys import MAX_METRIC_NAME, check_name
+from trainer_hooks.names import MAX_METRIC_NAME, check_name
 
 #: Series that come with D.
 WITH_D = ("D", "D.cwj", "D.modes", "D.coverage", "D.unaligned")

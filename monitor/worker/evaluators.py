@@ -1,6 +1,7 @@
 """Loads what a worker evaluates with, before it takes its first job."""
 
 import logging
+import math
 
 import torch
 
@@ -10,6 +11,7 @@ from monitor.diversity.zoo import PACKS
 from monitor.errors import EvaluatorError, ReferenceError, SettingsError
 from monitor.evaluators.faces import FaceFinder
 from monitor.evaluators.load import load_embedder, load_quality, own_modes
+from monitor.evaluators.patience import Patience
 from monitor.protocol import Embedder
 from monitor.quality import FaceQuality
 from monitor.worker.pipeline import Evaluators
@@ -64,20 +66,21 @@ def load_evaluators(settings: Settings) -> Evaluators:
     cap_gpu_memory(device, settings.max_gpu_bytes)
     faces = FaceQuality(device, settings.max_batch_bytes)
     finder = FaceFinder(faces, device, settings.max_gpu_bytes)
+    patience = Patience(settings.evaluator_timeout_s or math.inf)
     quality, failure = None, ""
     try:
-        quality = load_quality(settings.quality, finder)
+        quality = load_quality(settings.quality, finder, patience)
     except EvaluatorError as error:
         failure = str(error)
         log.error("Q will fail: %s", failure)
-    embedder, reference, missing = _diversity(settings, finder)
-    found = Evaluators(quality, embedder, reference, device, failure, missing)
+    embedder, reference, missing = _diversity(settings, finder, patience)
+    found = Evaluators(quality, embedder, reference, device, failure, missing, patience)
     _warn_of_cpu(found)
     return found
 
 
 def _diversity(
-    settings: Settings, finder: FaceFinder
+    settings: Settings, finder: FaceFinder, patience: Patience
 ) -> tuple[Embedder | None, ReferenceSet | None, str]:
     """Embedder and reference of D, or why there are none."""
     asked = settings.embedder
@@ -85,7 +88,7 @@ def _diversity(
     if not asked and reference is None:
         return None, None, NO_REFERENCE
     try:
-        embedder = load_embedder(asked or _recorded(reference), finder)
+        embedder = load_embedder(asked or _recorded(reference), finder, patience)
         reference = reference or own_modes(asked, embedder)
     except EvaluatorError as error:
         log.error("D will fail: %s", error)

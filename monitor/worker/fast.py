@@ -6,9 +6,9 @@ from typing import Any
 from monitor.store.blocks import Kind
 from monitor.store.jobs import Job, JobQueue
 from monitor.worker.angles import weights_block
-from monitor.worker.frames import weights_frame
 from monitor.worker.shards import parts_of, settle
 from monitor.worker.stopwatch import Stopwatch
+from monitor.worker.weight_frames import weights_frame
 from trainer_hooks.errors import WireError
 from trainer_hooks.keys import SHARDS, Lane
 from trainer_hooks.wire import Frame
@@ -53,6 +53,10 @@ class FastLane:
         self._next_sweep_s = time.monotonic() + min(SWEEP_S, queue.parts.wait_s)
         for shard in range(SHARDS):
             settle(queue.parts, queue.parts.overdue(shard), overdue=True)
+
+    def lost(self) -> str:
+        """Never: nothing foreign is called."""
+        return ""
 
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """S of every network that the run pushes."""

@@ -61,6 +61,9 @@ class Handler(Protocol):
     def tend(self, queue: JobQueue) -> None:
         """Between two jobs: what only time brings about."""
 
+    def lost(self) -> str:
+        """Why the job at hand will never end, "" while there is hope; from another thread."""
+
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """Metrics that have no value when the job is lost."""
 
@@ -97,13 +100,20 @@ class Worker:
         self._report = Report(handler.lane, handler.kind)
         self._done = 0
 
-    def run(self) -> None:
-        """Work until `stop`; the calling thread beats and renews."""
+    def run(self) -> bool:
+        """Work until `stop`; the calling thread beats and renews.
+
+        Returns:
+            False if the job at hand hangs for ever instead: it was given up, and only a new process
+            can go on.
+        """
         self._beat()
         thread = threading.Thread(target=self._work_on, name=self._handler.lane, daemon=True)
         thread.start()
         while not self._stopping.wait(BEAT_S):
             self._beat()
+            if self._hangs():
+                return False
         # A chunk takes seconds on a CPU; what is not finished is redone by the next worker.
         thread.join(WAIT_MS / 1000 + LEAVE_S)
         try:
@@ -111,6 +121,7 @@ class Worker:
             workers.leave(self._store, self.id)
         except StoreError as error:
             log.info("could not say goodbye: %s", error)
+        return True
 
     def stop(self) -> None:
         """Finish the job at hand if that is quick, then end."""
@@ -165,6 +176,20 @@ class Worker:
             self._report.tend(self._store, said)
         except StoreError as error:
             log.warning("heartbeat waits: %s", error)
+
+    def _hangs(self) -> bool:
+        """Give up a job that will never end; whether there was one. Nobody else tries it again."""
+        job = self._current
+        reason = self._handler.lost()
+        if job is None or not reason or self._current is not job:
+            return False
+        try:
+            self._give_up(job, reason)
+        except StoreError as error:
+            log.warning("a hanging job cannot be given up yet: %s", error)
+            return False
+        log.error("lane %s ends: only a new process can go on", self._handler.lane)
+        return True
 
     def _work(self, job: Job) -> None:
         if job.deliveries > MOST_DELIVERIES:

@@ -1,7 +1,7 @@
 """Sample chunks to partial results: composes Q and D; no I/O."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from monitor.diversity import nearest_mode
 from monitor.diversity.reference import ReferenceSet
 from monitor.errors import EvaluatorError, MonitorError
 from monitor.evaluators.images import are_images, rgb
+from monitor.evaluators.patience import Patience
 from monitor.protocol import Embedder, QualityEvaluator, Samples
 from monitor.worker.chosen import Chosen
-from monitor.worker.frames import SamplesFrame
 from monitor.worker.grid import image_grid
 from monitor.worker.packed import pack, share
 from monitor.worker.partial import Partial
+from monitor.worker.sample_frames import SamplesFrame
 from monitor.worker.stopwatch import Timing, untimed
 
 #: Of runs that do not choose.
@@ -33,6 +34,7 @@ class Evaluators:
         quality: for Q, or None with `quality_failure`.
         embedder, reference: for D, or None with `diversity_failure`.
         device: where they run.
+        patience: with foreign code among them.
     """
 
     quality: QualityEvaluator | None
@@ -41,6 +43,7 @@ class Evaluators:
     device: str = "cpu"
     quality_failure: str = ""
     diversity_failure: str = ""
+    patience: Patience = field(default_factory=Patience)
 
     def said(self) -> str:
         """One line on what Q and D really run with."""

@@ -7,10 +7,10 @@ from monitor.store.blocks import Block, Kind
 from monitor.store.jobs import Artifacts, Job, JobQueue
 from monitor.worker.batch import add_points
 from monitor.worker.chosen import chosen_by
-from monitor.worker.frames import samples_frame
 from monitor.worker.memory import give_back
 from monitor.worker.partial import Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
+from monitor.worker.sample_frames import samples_frame
 from monitor.worker.stopwatch import Stopwatch
 from trainer_hooks.errors import WireError
 from trainer_hooks.keys import Lane
@@ -66,6 +66,10 @@ class SamplesLane:
 
     def tend(self, queue: JobQueue) -> None:
         """Nothing: batches wait for nobody."""
+
+    def lost(self) -> str:
+        """Why the chunk at hand will never be evaluated."""
+        return self._evaluators.patience.lost()
 
     def metrics(self, queue: JobQueue, job: Job) -> list[str]:
         """Those that the run chose."""

@@ -10,9 +10,9 @@ from monitor.store.blocks import Block, Cell, Rows
 from monitor.store.job import Job
 from monitor.store.weight_parts import PointId, WeightPart, WeightParts
 from monitor.worker.angles import broken, buckets_of, pair_terms
-from monitor.worker.frames import EPOCH_PAIR, NetworkBlock, Shard, WeightsFrame
+from monitor.worker.weight_frames import EPOCH_PAIR, NetworkBlock, Shard, WeightsFrame
 from trainer_hooks.errors import WireError
-from trainer_hooks.keys import EPOCH_SUFFIX
+from trainer_hooks.names import EPOCH_SUFFIX
 
 #: Looks at points that another worker settles at the same time; the sweep finds the rest.
 MOST_LOOKS = 3

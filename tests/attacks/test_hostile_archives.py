@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.cli.import_ import show
+from monitor.cli.import_ import SHOW
 from monitor.errors import ArchiveError
-from monitor.store.archive.importing import MOST_HEAD_BYTES, MOST_ROWS, import_run
+from monitor.store.archive.importing import MOST_HEAD_BYTES, MOST_ROWS, Show, import_run
 from monitor.store.archive.records import (
     END,
     HEADER,
@@ -25,10 +26,11 @@ from monitor.store.archive.records import (
     VERSION,
     Record,
 )
+from monitor.store.artifacts import read_modes
 from monitor.store.connection import Store
 from monitor.store.runs import delete_run, read_run
 from monitor.types import Alert
-from tests.store.posting import keys_of
+from tests.store.posting import HISTOGRAM, keys_of
 from trainer_hooks import keys
 
 #: Seconds of the clock at which the run of these archives started and ended: long ago.
@@ -98,7 +100,7 @@ def refused(store: Store, folder: Path, data: bytes, said: str) -> None:
     path.write_bytes(data)
     before = keys_of(store)
     with pytest.raises(ArchiveError, match=said) as caught:
-        import_run(store, path, show)
+        import_run(store, path, SHOW)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 1000
     assert keys_of(store) == before
@@ -106,7 +108,7 @@ def refused(store: Store, folder: Path, data: bytes, said: str) -> None:
 
 def test_a_good_one_is_taken(store: Store, tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(encoded(records()))
-    assert import_run(store, tmp_path / "archive", show).id == "demo"
+    assert import_run(store, tmp_path / "archive", SHOW).id == "demo"
     assert read_run(store, "demo").status == "finished"
 
 
@@ -295,13 +297,45 @@ def test_descriptions_that_cannot_be_read(store: Store, tmp_path: Path, name: st
     refused(store, tmp_path, data, "cannot be shown|is no text")
 
 
+MODES: dict[str, object] = {
+    "no JSON": "{",
+    "no text": b"\xff",
+    "brackets without end": "[" * 100_000,
+    "no histogram": [1],
+    "nothing": {},
+    "counts that are none": {**HISTOGRAM, "counts": "many"},
+    "counts that are missing": {k: v for k, v in HISTOGRAM.items() if k != "counts"},
+    "expectation of words": {**HISTOGRAM, "expected": "much"},
+    "expectation that is no number": {**HISTOGRAM, "expected": math.nan},
+    "half a character": '{"embedder": "\\ud800", ' + json.dumps(HISTOGRAM)[1:].replace(
+        '"embedder": "e", ', ""
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_histograms_that_cannot_be_shown(store: Store, tmp_path: Path, name: str) -> None:
+    value = MODES[name]
+    stored = value if isinstance(value, str | bytes) else json.dumps(value)
+    item = [b"0:400", stored if isinstance(stored, bytes) else stored.encode()]
+    data = change(lambda found: add(found, "modes", item))
+    refused(store, tmp_path, data, "^the mode histogram of step 400 in the archive cannot be shown")
+
+
+def test_histogram_that_can_be_shown(store: Store, tmp_path: Path) -> None:
+    item = [b"0:400", json.dumps(HISTOGRAM).encode()]
+    (tmp_path / "archive").write_bytes(change(lambda found: add(found, "modes", item)))
+    import_run(store, tmp_path / "archive", SHOW)
+    assert read_modes(store, "demo", 400)["expected"] == [1.5, 1.5]
+
+
 def test_mark_of_an_alert_that_is_none(store: Store, tmp_path: Path) -> None:
     alert = Alert("a", "demo", "quality", 1, 2, ("Q",), "warning", "Q fell.", 3.0)
     found = records()
     add(found, "alerts", [b"a", json.dumps(alert.as_dict()).encode()])
     add(found, "alert_marks", [b"a:resolved", b"5.5"])
     (tmp_path / "archive").write_bytes(encoded(found))
-    assert import_run(store, tmp_path / "archive", show).alerts[0]["resolved"] == 5.5
+    assert import_run(store, tmp_path / "archive", SHOW).alerts[0]["resolved"] == 5.5
     delete_run(store, "demo")
     put(found, "alert_marks", "a:resolved", "{")
     refused(store, tmp_path, encoded(found), "cannot be shown")
@@ -351,19 +385,19 @@ def test_file_that_changes_between_two_looks(
     found = records()
     put(found, "meta", "heartbeat", str(THEN + 1))
 
-    def swap(record: object) -> None:
+    def swap(_: object) -> None:
         path.write_bytes(encoded(found))
 
     before = keys_of(store)
     with pytest.raises(ArchiveError, match="changed while it was read"):
-        import_run(store, path, swap)
+        import_run(store, path, Show(swap, swap))
     assert keys_of(store) == before
 
 
 def test_what_is_no_file(store: Store, tmp_path: Path) -> None:
     for path, said in ((tmp_path, "directory"), (tmp_path / "absent", "No such file")):
         with pytest.raises(ArchiveError, match=f"cannot be read: .*{said}"):
-            import_run(store, path, show)
+            import_run(store, path, SHOW)
     with pytest.raises(ArchiveError, match="no archive"):
-        import_run(store, Path("/dev/zero"), show)
+        import_run(store, Path("/dev/zero"), SHOW)
     assert keys_of(store) == {keys.BLOB_URL}

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.store.blocks import MOST_ROWS
-from monitor.worker.frames import samples_frame, weights_frame
+from monitor.worker.sample_frames import samples_frame
+from monitor.worker.weight_frames import weights_frame
 from tests.golden.frames import golden_frames
 from trainer_hooks.errors import WireError
 from trainer_hooks.wire import Frame

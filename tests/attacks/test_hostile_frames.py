@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from monitor.worker.frames import samples_frame, weights_frame
+from monitor.worker.sample_frames import samples_frame
+from monitor.worker.weight_frames import weights_frame
 from tests.golden.frames import golden_frames, path_of
 from trainer_hooks import wire
 from trainer_hooks.errors import WireError

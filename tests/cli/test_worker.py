@@ -1,8 +1,16 @@
-"""A worker leaves the training its cores."""
+"""A worker leaves the training its cores, and ends when what it evaluates with hangs."""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import numpy as np
+
+from monitor.store.connection import Store
+from monitor.store.runs import read_run
+from tests.store.posting import Trainer, samples_frame
+from trainer_hooks import keys
 
 #: Prints the threads that BLAS may use, once the lane has chosen.
 SCRIPT = """
@@ -21,3 +29,50 @@ def test_blas_has_one_thread_in_the_fast_lane() -> None:
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, env=many
     )
     assert done.stdout.split() == ["1"]
+
+
+#: An evaluator that never answers.
+HANGING = """
+import threading
+
+def score(samples):
+    threading.Event().wait()
+"""
+#: Longest life of the worker, seconds; most of it is the import of torch on a busy machine.
+LIFE_S = 90
+
+
+def test_callable_that_hangs_costs_its_batch_and_the_process(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "hanging.py").write_text(HANGING)
+    trainer = Trainer(store)
+    trainer.post(samples_frame(np.zeros((4, 3, 8, 8), np.uint8), last=True))
+    done = subprocess.run(
+        [
+            *(
+                sys.executable,
+                "-m",
+                "monitor.cli",
+                "worker",
+                "--lane",
+                "samples",
+                "--device",
+                "cpu",
+            ),
+            *("--quality", "python:hanging:score", "--evaluator-timeout-s", "0.5"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=LIFE_S,
+        env={**os.environ, "SQD_REDIS_URL": store.redis_url, "SQD_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 1, done.stderr
+    reason = "python:hanging:score gave no answer in 0.5 s (--evaluator-timeout-s)"
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+    record = read_run(store, "demo")
+    assert record.latest["Q"]["status"] == "failed"
+    assert {each["reason"] for each in record.problems if each["metric"] == "Q"} == {reason}
+    # Nobody tries it again.
+    assert store.data.xlen(keys.jobs(0, "samples")) == 0
+    assert store.data.xlen(keys.dead_letters(0)) == 1

@@ -8,10 +8,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
+from tests.e2e.tabs import opened
 from tests.e2e.turned import LABEL, collapse, turn
 from tests.server.laboratory import Laboratory, alert
-from tests.server.listening import serving
 
 pytestmark = pytest.mark.e2e
 
@@ -22,23 +21,13 @@ TRACES = "() => (document.querySelector('#evidence-curves').data ?? []).map(t =>
 
 
 @pytest.fixture
-def page(store: Store, embedded: EmbeddedRedis, browser: Browser) -> Iterator[Page]:
+def page(store: Store, laboratory: Laboratory, browser: Browser) -> Iterator[Page]:
     """A browser at a run that has turned."""
-    laboratory = Laboratory(store, embedded.redis_url)
     run = turn(laboratory, "turned")
     early = alert("turned", "diversity", 30)
     laboratory.watched("turned", {"metrics": {}}, [early, collapse(run)])
-    errors: list[str] = []
-    with serving(create_app(store)) as client:
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 900}, base_url=str(client.base_url)
-        )
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        yield opened
-        context.close()
-    laboratory.close()
-    assert errors == []
+    with opened(browser, create_app(store)) as tab:
+        yield tab
 
 
 def window(page: Page) -> Locator:

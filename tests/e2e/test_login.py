@@ -9,9 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
+from tests.e2e.tabs import opened
 from tests.server.laboratory import Laboratory, alert
-from tests.server.listening import serving
 
 pytestmark = pytest.mark.e2e
 
@@ -23,23 +22,15 @@ HOSTILE = "<img src=x onerror=document.body.dataset.owned=1>"
 
 
 @pytest.fixture
-def page(store: Store, embedded: EmbeddedRedis, browser: Browser) -> Iterator[Page]:
+def page(store: Store, laboratory: Laboratory, browser: Browser) -> Iterator[Page]:
     """A browser that is not logged in; every name that a trainer chooses is hostile."""
-    laboratory = Laboratory(store, embedded.redis_url)
     run = laboratory.start(HOSTILE, tags=(HOSTILE,), config={HOSTILE: HOSTILE})
     run.push_weights(1, {HOSTILE: {HOSTILE: [1.0, 2.0]}})
     layers = {"S.G": [0.1] * 5, f"S.G/{HOSTILE}": [0.1] * 5, HOSTILE: [1.0] * 5}
     laboratory.weights(run, layers)
     laboratory.watched(run.id, {"metrics": {}}, [alert(run.id, HOSTILE, 3)])
-    errors: list[str] = []
-    with serving(create_app(store, token=TOKEN, read_token=READ_TOKEN)) as client:
-        context = browser.new_context(base_url=str(client.base_url))
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        yield opened
-        context.close()
-    laboratory.close()
-    assert errors == []
+    with opened(browser, create_app(store, token=TOKEN, read_token=READ_TOKEN)) as tab:
+        yield tab
 
 
 def log_in(tab: Page, token: str) -> None:
@@ -69,6 +60,20 @@ def test_login_leads_back_and_logout_ends_it(page: Page, artifacts: Path) -> Non
     assert refused == 403
     assert page.evaluate("document.cookie") == ""
 
+    # What the token may not do is not offered.
+    expect(page.get_by_text("read only")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".alerts li").first).to_be_visible(timeout=WAIT_MS)
+    for name in ("Acknowledge", "Mute for an hour", "Resolve", "Stop the training…"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
+    for scheme, width in (("light", 1400), ("dark", 1400), ("dark", 390)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=artifacts / f"read-only-{scheme}-{width}.png")
+
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login?next=*", timeout=WAIT_MS)
+    log_in(page, READ_TOKEN)
+    expect(page.get_by_text("read only")).to_be_visible(timeout=WAIT_MS)
     page.goto("/login")
     expect(page.get_by_role("heading", name="Logged in")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
@@ -81,9 +86,13 @@ def test_names_are_text_wherever_they_stand(page: Page, artifacts: Path) -> None
     page.goto("/login")
     log_in(page, TOKEN)
     expect(page.get_by_role("link", name=HOSTILE).first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Log out")).to_be_visible(timeout=WAIT_MS)
     assert_only_names(page)
     page.get_by_role("link", name=HOSTILE).first.click()
     expect(page.locator(".panel-head h2").first).to_be_visible(timeout=WAIT_MS)
+    for name in ("Acknowledge", "Stop the training…"):
+        expect(page.get_by_role("button", name=name)).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("read only")).to_be_hidden()
     page.get_by_role("button", name="S per layer").click()
     expect(page.get_by_role("img", name="S of 1 layer")).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("button", name="Losses and scalars").click()

@@ -50,8 +50,10 @@ def grid(page: Page, step: int) -> Locator:
 
 
 def beside(page: Page, step: int) -> Locator:
-    return samples(page).get_by_role("figure", name=f"step {step}").and_(
-        page.locator("figure:has(img:not([hidden]))")
+    return (
+        samples(page)
+        .get_by_role("figure", name=f"step {step}")
+        .and_(page.locator("figure:has(img:not([hidden]))"))
     )
 
 

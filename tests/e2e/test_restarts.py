@@ -9,12 +9,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
 from monitor.store.runs import LOST_AFTER_S
-from monitor.watch import loop, shard_watch, statuses
+from monitor.watch import shard_watch, statuses, ticking
 from monitor.watch.loop import Watch
+from tests.e2e.tabs import opened
 from tests.server.laboratory import Laboratory
-from tests.server.listening import serving
 from trainer_hooks import keys
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +28,7 @@ LINES = """() => document.querySelector('#curves').layout.shapes
 @pytest.fixture
 def watching(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The watch, in a hurry."""
-    monkeypatch.setattr(loop, "TICK_S", 0.05)
+    monkeypatch.setattr(ticking, "TICK_S", 0.05)
     monkeypatch.setattr(shard_watch, "SWEEP_S", 0.2)
     monkeypatch.setattr(shard_watch, "COMMIT_S", 0.2)
     monkeypatch.setattr(statuses, "RETURN_S", 0.0)
@@ -59,16 +58,11 @@ def lines(page: Page, steps: list[int]) -> None:
 
 @pytest.mark.usefixtures("watching")
 def test_page_shows_lost_then_running_and_marks_the_resume(
-    store: Store, embedded: EmbeddedRedis, browser: Browser, artifacts: Path
+    store: Store, laboratory: Laboratory, browser: Browser, artifacts: Path
 ) -> None:
-    laboratory = Laboratory(store, embedded.redis_url)
     stability(laboratory, "demo", list(range(0, 400, 4)), resume=False)
-    errors: list[str] = []
-    with serving(create_app(store)) as client:
-        context = browser.new_context(viewport={"width": 1400, "height": 900})
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{client.base_url}/runs/demo")
+    with opened(browser, create_app(store)) as page:
+        page.goto("/runs/demo")
         page.evaluate("window.neverLeft = true")
         status = page.locator(".run-head .caption")
         expect(status).to_have_text("running", timeout=WAIT_MS)
@@ -96,6 +90,3 @@ def test_page_shows_lost_then_running_and_marks_the_resume(
             page.emulate_media(color_scheme=scheme)
             page.screenshot(path=artifacts / f"resumed-{scheme}.png")
         assert page.evaluate("window.neverLeft") is True
-        context.close()
-    laboratory.close()
-    assert errors == []

@@ -9,10 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
+from tests.e2e.tabs import opened
 from tests.e2e.turned import turn
 from tests.server.laboratory import Laboratory
-from tests.server.listening import serving
 from trainer_hooks import Run, sender
 
 pytestmark = pytest.mark.e2e
@@ -24,24 +23,14 @@ REASON = "the <b>images</b> repeat"
 
 @pytest.fixture
 def training(
-    store: Store, embedded: EmbeddedRedis, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    store: Store, laboratory: Laboratory, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Page, Run]]:
     """A browser at a running run, whose heart beats fast."""
     monkeypatch.setattr(sender, "BEAT_INTERVAL_S", 0.05)
-    laboratory = Laboratory(store, embedded.redis_url)
     run = turn(laboratory, "demo")
-    errors: list[str] = []
-    with serving(create_app(store)) as client:
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 900}, base_url=str(client.base_url)
-        )
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
+    with opened(browser, create_app(store)) as page:
         page.goto("/runs/demo")
         yield page, run
-        context.close()
-    laboratory.close()
-    assert errors == []
 
 
 def until(run: Run, stop: bool) -> None:

@@ -12,9 +12,8 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
+from tests.e2e.tabs import opened
 from tests.server.laboratory import Laboratory
-from tests.server.listening import serving
 
 pytestmark = pytest.mark.e2e
 
@@ -31,33 +30,23 @@ HELD = """([from, to]) => document.querySelector('#curves').data
 
 @pytest.fixture
 def page(
-    store: Store, embedded: EmbeddedRedis, browser: Browser
+    store: Store, laboratory: Laboratory, browser: Browser
 ) -> Iterator[tuple[Page, list[str]]]:
     """A browser at a server with two runs, and the series that it asks for."""
-    laboratory = Laboratory(store, embedded.redis_url)
     for name, steps in (("long", STEPS), (HOSTILE, 40)):
         values = [0.002 + 0.0001 * (step % 7) for step in range(1, steps + 1)]
         values[min(steps, SPIKE) - 1] = 0.5
         metrics = {"S.G": values, "S.D": values, "S.G/main.0.weight": values}
         laboratory.weights(laboratory.start(name), metrics)
-    errors: list[str] = []
     asked: list[str] = []
 
     def hear(request: Request) -> None:
         if "/series?" in request.url:
             asked.append(request.url)
 
-    with serving(create_app(store)) as client:
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 900}, base_url=str(client.base_url)
-        )
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.on("request", hear)
-        yield opened, asked
-        context.close()
-    laboratory.close()
-    assert errors == []
+    with opened(browser, create_app(store)) as tab:
+        tab.on("request", hear)
+        yield tab, asked
 
 
 def wait_for(page: Page, expression: str, argument: Any = None) -> None:

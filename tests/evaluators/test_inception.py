@@ -30,9 +30,9 @@ from monitor.store.blocks import Block, Rows
 from monitor.worker.batch import add_points
 from monitor.worker.chosen import chosen_by
 from monitor.worker.evaluators import load_evaluators
-from monitor.worker.frames import SamplesFrame
 from monitor.worker.partial import Partial
 from monitor.worker.pipeline import evaluate_chunk
+from monitor.worker.sample_frames import SamplesFrame
 from tests.cli.conftest import Sqd, sqd
 from tests.worker.laboratory import Painted
 

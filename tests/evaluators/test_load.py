@@ -17,8 +17,8 @@ from monitor.protocol import Samples
 from monitor.store.blocks import Block, Cell, Rows
 from monitor.worker.batch import add_points
 from monitor.worker.evaluators import load_evaluators
-from monitor.worker.frames import SamplesFrame
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
+from monitor.worker.sample_frames import SamplesFrame
 from tests.evaluators.models import save_linear
 
 ROWS = Rows.one(0, 0, None, 0.0)

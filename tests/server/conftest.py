@@ -7,17 +7,7 @@ import pytest
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
-from tests.server.laboratory import Laboratory
 from tests.server.listening import serving
-
-
-@pytest.fixture
-def laboratory(store: Store, embedded: EmbeddedRedis) -> Iterator[Laboratory]:
-    """Makes runs in the emptied store."""
-    maker = Laboratory(store, embedded.redis_url)
-    yield maker
-    maker.close()
 
 
 @pytest.fixture

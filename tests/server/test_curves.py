@@ -23,13 +23,6 @@ KINDS = {"m": "weights", "rare": "weights"}
 
 
 @pytest.fixture
-def queue(store: Store) -> JobQueue:
-    found = JobQueue(store, "one")
-    found.ensure_groups()
-    return found
-
-
-@pytest.fixture
 def trainer(store: Store, queue: JobQueue) -> Trainer:
     return Trainer(store)
 

@@ -75,6 +75,20 @@ def test_page_says_what_a_session_may_and_ends_it(
     assert client.post("/api/logout").status_code == 204
 
 
+@pytest.mark.parametrize(("token", "role"), [(TOKEN, "write"), (READ_TOKEN, "read")])
+def test_session_says_what_a_token_is_for_and_how_it_came(
+    client: httpx.Client, token: str, role: str
+) -> None:
+    assert client.get("/api/session").status_code == 401
+    header = {"Authorization": f"Bearer {token}"}
+    told = client.get("/api/session", headers=header).json()
+    assert told == {"role": role, "cookie": False}
+    client.post("/api/login", json={"token": token})
+    assert client.get("/api/session").json() == {"role": role, "cookie": True}
+    # The header is what counts, and no logout takes it back.
+    assert client.get("/api/session", headers=header).json() == told
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -96,6 +110,7 @@ def test_without_a_token_the_page_leads_on(store: Store) -> None:
     with serving(create_app(store)) as client:
         answer = client.get("/login?next=/runs/demo")
         assert (answer.status_code, answer.headers["location"]) == (303, "/runs/demo")
+        assert client.get("/api/session").json() == {"role": "write", "cookie": False}
 
 
 def test_too_many_fields_are_refused(client: httpx.Client) -> None:

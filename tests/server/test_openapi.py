@@ -36,6 +36,7 @@ CALLS = {
     "/api/events",
     "/api/login",
     "/api/logout",
+    "/api/session",
     "/healthz",
     "/readyz",
     "/metrics",

@@ -6,9 +6,10 @@ import httpx
 import pytest
 
 from monitor.store.runs import LOST_AFTER_S
-from monitor.watch.loop import TICK_S, Watch
+from monitor.watch.loop import Watch
 from monitor.watch.shard_watch import SWEEP_S
 from monitor.watch.statuses import LONGEST_PAUSE_S, RETURN_S
+from monitor.watch.ticking import TICK_S
 from tests.server.laboratory import Laboratory
 from tests.server.listening import EventStream
 from trainer_hooks import clients, keys, sender

@@ -12,7 +12,7 @@ from tests.store.posting import Trainer, keys_of
 from trainer_hooks import keys
 
 #: Take a run and are no key of it.
-NO_KEYS = ("check_run", "shard_of", "of_run", "run_pattern", "blob_pattern", "staged")
+NO_KEYS = ("shard_of", "of_run", "run_pattern", "blob_pattern", "staged")
 
 
 def functions() -> Iterator[Callable[..., str]]:

@@ -17,6 +17,12 @@ from trainer_hooks.wire import Frame
 #: When step 0 was pushed, Unix seconds; a step is a second.
 START_S = 1_795_300_000.0
 
+#: A mode histogram as a worker stores it.
+HISTOGRAM: dict[str, Any] = {
+    "n": 3, "embedder": "e", "reference": "r", "counts": [1, 2], "expected": 1.5, "labels": None,
+    "over_represented": [], "under_represented": [],
+}  # fmt: skip
+
 
 class Trainer:
     """One segment of a run.

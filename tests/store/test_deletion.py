@@ -1,5 +1,6 @@
 """A deleted run leaves nothing behind, whoever is at work on it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from monitor.store.watching import WatchStore
 from monitor.types import Alert
 from tests.store.every_key import durable, fill_every_key, mentions
 from tests.store.posting import (
+    HISTOGRAM,
     Trainer,
     block_of,
     claimed,
@@ -51,7 +53,8 @@ def fill(store: Store, queue: JobQueue, image: Any, run: str) -> Trainer:
     trainer.post(samples_frame(image))
     job = claimed(queue, "samples")
     assert queue.keep_part(job, 0, b"all", last=True)
-    queue.finish(job, block_of(job, [0]), artifacts=Artifacts(b"grid", b"{}", PROVENANCE))
+    artifacts = Artifacts(b"grid", json.dumps(HISTOGRAM).encode(), PROVENANCE)
+    queue.finish(job, block_of(job, [0]), artifacts=artifacts)
     trainer.post(samples_frame(image, seq=1, last=False))
     assert queue.keep_part(claimed(queue, "samples"), 0, b"half", last=False) is None
     trainer.scalars([0.0], first=99)

@@ -1,23 +1,9 @@
 """How far evaluation is behind, as REST and Prometheus tell it."""
 
-from collections.abc import Iterator
-
-import pytest
-
-from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
 from monitor.store.lag import behind, dead_letters, outstanding_bytes, queued_jobs, read_lag
 from monitor.store.runs import read_run
 from tests.server.laboratory import EPOCH_S, Laboratory
 from trainer_hooks import keys
-
-
-@pytest.fixture
-def laboratory(store: Store, embedded: EmbeddedRedis) -> Iterator[Laboratory]:
-    """Makes runs in the emptied store."""
-    maker = Laboratory(store, embedded.redis_url)
-    yield maker
-    maker.close()
 
 
 def test_nothing_pushed_is_no_lag(laboratory: Laboratory) -> None:

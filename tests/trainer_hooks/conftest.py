@@ -1,6 +1,8 @@
 """Runs that end with their test, and what they sent."""
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import trainer_hooks
 from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
 from tests.trainer_hooks.mail import Mail
+from tests.trainer_hooks.outage import Outage
 from trainer_hooks import Run
 
 Start = Callable[..., Run]
@@ -48,3 +51,11 @@ def start() -> Iterator[Start]:
 def mail(store: Store, embedded: EmbeddedRedis) -> Mail:
     """The emptied store, and the frames that arrive there."""
     return Mail(store, embedded.redis_url)
+
+
+@pytest.fixture
+def outage() -> Iterator[Outage]:
+    """Servers of this test's own, which may die; none runs yet."""
+    made = Outage(Path(os.environ["SQD_HOME"]))
+    yield made
+    made.down()

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from monitor.store.connection import Store, text
 from monitor.worker.angles import weights_block
-from monitor.worker.frames import SamplesFrame, WeightsFrame, samples_frame, weights_frame
+from monitor.worker.sample_frames import SamplesFrame, samples_frame
+from monitor.worker.weight_frames import WeightsFrame, weights_frame
 from trainer_hooks import keys
 from trainer_hooks.wire import Frame, decode
 

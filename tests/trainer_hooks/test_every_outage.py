@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,13 +61,6 @@ OUTAGES: dict[str, Amid] = {
     "gone": Outage.down,
 }
 every_outage = pytest.mark.parametrize("name", OUTAGES)
-
-
-@pytest.fixture
-def outage() -> Iterator[Outage]:
-    made = Outage(Path(os.environ["SQD_HOME"]))
-    yield made
-    made.down()
 
 
 @contextmanager

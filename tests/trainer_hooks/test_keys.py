@@ -1,22 +1,11 @@
 """Keys: whatever a name holds, it stays in its place, and names that differ never meet."""
 
 import re
-from typing import Any
 
-import pytest
 from hypothesis import assume, given
-from hypothesis import strategies as st
 
+from tests.trainer_hooks.test_names import legal
 from trainer_hooks import keys
-from trainer_hooks.errors import BadNameError
-
-#: Names as the rule allows them, the awkward ones often.
-legal = st.text(
-    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/")
-    | st.sampled_from("%:*?[]{}\\ <>&\"'.|"),
-    min_size=1,
-    max_size=20,
-).filter(lambda name: name not in (".", ".."))
 
 
 @given(legal)
@@ -61,41 +50,3 @@ def test_keys_that_one_script_touches_share_a_hash_tag(name: str) -> None:
         keys.weight_parts(name, "s", name, 0, 1), keys.settled_calls(name, "s", name, 0, 0),
     ]  # fmt: skip
     assert {re.findall(r"\{(.*?)\}", key)[0] for key in touched} == {str(shard)}
-
-
-@pytest.mark.parametrize("name", ["x" * 128, "a b", "%", "損失", "…", ".hidden", "a..b"])
-def test_run_names_that_are_legal(name: str) -> None:
-    assert keys.check_run(name) == name
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("", "has 0 characters; allowed are 1 to 128"),
-        ("x" * 129, "has 129 characters"),
-        ("a/b", "must not"),
-        (".", "must not"),
-        ("..", "must not"),
-        ("a\nb", "control character"),
-        ("\x7f", "control character"),
-        ("\ud800", "not valid Unicode"),
-        (None, "must be a string, not NoneType"),
-        (7, "must be a string, not int"),
-    ],
-)
-def test_run_names_that_are_not(name: Any, said: str) -> None:
-    with pytest.raises(BadNameError, match=re.escape(said)):
-        keys.check_run(name)
-
-
-@given(legal)
-def test_metrics_of_networks_stay_apart(name: str) -> None:
-    assume(not name.endswith(keys.EPOCH_SUFFIX))
-    assert keys.check_network(name) == name
-    assert keys.is_own_metric(f"S.{name}")
-    assert not keys.is_own_metric(f"scalar.S.{name}")
-
-
-@pytest.mark.parametrize("name", ["S", "loss.G", "Quality", "D_x", "s.x", "QQ", "xQ", "Q\n"])
-def test_names_that_belong_to_no_metric(name: str) -> None:
-    assert not keys.is_own_metric(name)

@@ -4,14 +4,11 @@ Nothing here measures time: that Redis cannot slow the training thread follows f
 touching a socket, and a call that waited for a frozen server would never return.
 """
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,13 +35,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "RETRY_FIRST_S", 0.05)
     monkeypatch.setattr(sender, "RETRY_LONGEST_S", 0.1)
     monkeypatch.setattr(clients, "SOCKET_TIMEOUT_S", 0.5)
-
-
-@pytest.fixture
-def outage() -> Iterator[Outage]:
-    made = Outage(Path(os.environ["SQD_HOME"]))
-    yield made
-    made.down()
 
 
 def test_redis_absent_at_the_start_and_there_later(outage: Outage, start: Start) -> None:

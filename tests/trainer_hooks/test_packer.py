@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.worker.frames import NetworkBlock, WeightsFrame, weights_frame
+from monitor.worker.weight_frames import NetworkBlock, WeightsFrame, weights_frame
 from trainer_hooks.landing import Landing
 from trainer_hooks.packer import WeightsPacker
 from trainer_hooks.pushes import Moment, WeightsPush

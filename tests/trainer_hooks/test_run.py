@@ -21,6 +21,7 @@ from tests.trainer_hooks.mail import Mail, eventually
 from tests.trainer_hooks.trainers import in_a_process
 from trainer_hooks import Run, keys, push_samples, push_weights
 from trainer_hooks.errors import HookError, NetworkError, SamplesError
+from trainer_hooks.sender import Sender
 
 ODD_NAMES = [
     "x" * 128, "%41 %", "a:b", "*?[a]", "{0}", "  ", "<img src=x onerror=alert(1)>", "损失 🎲", "…"
@@ -53,6 +54,39 @@ def test_what_is_pushed_arrives(start: Start, mail: Mail) -> None:
     assert (record.status, record.tags, record.drops) == ("finished", ["t"], {})
     assert record.networks["G"] == {"parameters": 8, "tensors": 2, "weights": "full"}
     assert record.pushed_steps == {"weights": 4, "samples": 4}
+
+
+def test_call_that_never_ends_takes_half_of_the_time_to_flush(
+    start: Start, mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+    close = Sender.close
+
+    def closed(self: Sender, timeout_s: float) -> None:
+        given.append(timeout_s)
+        close(self, timeout_s)
+
+    monkeypatch.setattr(Sender, "close", closed)
+    run = start("demo", redis_url=mail.redis_url, flush_timeout_s=4, samples_every=1)
+    begun, end = threading.Event(), threading.Event()
+
+    def endless(n: int) -> np.ndarray[Any, Any]:
+        begun.set()
+        end.wait()
+        return images(n)
+
+    push_weights(0, scalars={"loss": 0.5})
+    thread = threading.Thread(target=push_samples, args=(0, endless))
+    thread.start()
+    begun.wait()
+    try:
+        run.finish()
+    finally:
+        end.set()
+        thread.join()
+    # Together with the wait for the call, no more than what was asked for.
+    assert 0 < given[0] <= 2
+    assert mail.scalars("demo") == {"loss": [(0, 0.5)]}
 
 
 def test_last_epoch_is_closed_by_the_end(start: Start, mail: Mail) -> None:

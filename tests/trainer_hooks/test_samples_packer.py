@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.worker.frames import SamplesFrame, samples_frame
+from monitor.worker.sample_frames import SamplesFrame, samples_frame
 from trainer_hooks.batches import Batch
 from trainer_hooks.pushes import Moment, SamplesPush
 from trainer_hooks.samples_packer import SamplesPacker

@@ -1,9 +1,8 @@
 """The way back over a real Redis: stop, alerts, the ring; and what is left of it without one."""
 
 import json
-import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "RETRY_FIRST_S", 0.05)
     monkeypatch.setattr(sender, "RETRY_LONGEST_S", 0.1)
     monkeypatch.setattr(clients, "SOCKET_TIMEOUT_S", 0.5)
-
-
-@pytest.fixture
-def outage() -> Iterator[Outage]:
-    made = Outage(Path(os.environ["SQD_HOME"]))
-    yield made
-    made.down()
 
 
 def raise_alert(store: Store, run: str, name: str, step: int, kind: str = "mode_collapse") -> None:

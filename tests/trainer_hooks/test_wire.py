@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from monitor.worker.frames import samples_frame, weights_frame
+from monitor.worker.sample_frames import samples_frame
+from monitor.worker.weight_frames import weights_frame
 from tests.golden.frames import golden_frames, path_of
 from trainer_hooks import wire
 from trainer_hooks.errors import WireError

@@ -25,7 +25,7 @@ from monitor.store.jobs import Artifacts, JobQueue
 from monitor.store.runs import delete_run, read_run
 from monitor.store.watching import Lease, WatchStore
 from monitor.types import Alert, Severity
-from monitor.watch import delivery
+from monitor.watch import delivery, ticking
 from monitor.watch.delivery import MOST_TRIES, Delivery
 from tests.alerts.mailboxes import SECRET, MailServer, Silence, Webhook, opened
 from tests.server.mortal import MortalRedis
@@ -289,7 +289,7 @@ def test_channel_that_hangs_keeps_nobody_from_watching(
     home: Home, silence: Silence, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels, "LONGEST_WAIT_S", WAIT_S)
-    monkeypatch.setattr(delivery, "TICK_S", 0.01)
+    monkeypatch.setattr(ticking, "TICK_S", 0.01)
     home.raise_(alert("a"))
     sender = home.delivery(silence.url, webhook.url)
     thread = threading.Thread(target=sender.run)

@@ -31,6 +31,12 @@ def test_ids_differ_by_run_kind_and_onset() -> None:
     assert len(ids) == 8
 
 
+def test_same_turn_after_a_return_to_an_earlier_step_is_news() -> None:
+    ids = {turning_alert("demo", TURNING, 5.0, returns).id for returns in range(3)}
+    assert len(ids) == 3
+    assert turning_alert("demo", TURNING, 5.0).id in ids
+
+
 def test_loss_is_named_by_its_moment() -> None:
     early, late = lost_alert("demo", 7, 100.5), lost_alert("demo", 9, 100.5)
     assert early.id == late.id

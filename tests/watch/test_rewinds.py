@@ -46,6 +46,7 @@ def test_next_process_is_no_rewind_but_has_its_own() -> None:
     rewinds = seen([0, 50, 20], segment=0)
     seen([10, 30, 25], segment=1, rewinds=rewinds)
     assert steps_of(rewinds) == [(0, 20), (1, 25)]
+    assert rewinds.count == 3
 
 
 def test_state_goes_on_where_it_was() -> None:

@@ -3,17 +3,14 @@
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from monitor.alerts.raising import alert_id
 from monitor.errors import UnknownRunError
 from monitor.store.blocks import Cell
 from monitor.store.connection import Store
 from monitor.store.jobs import JobQueue
-from monitor.types import Alert, TurningPoint
+from monitor.types import Alert
 from monitor.watch import reading
 from monitor.watch.run_watch import RunWatch
 from tests.store.posting import START_S, Trainer
@@ -157,24 +154,43 @@ def test_unknown_run_is_named(store: Store) -> None:
         RunWatch("demo").advance(store, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered(TurningPoint):
-    """What a detector says that knows itself which alerts are over."""
-
-    closes: tuple[tuple[str, int], ...] = (("discriminator_saturated", 40),)
+def over_at(watch: RunWatch) -> dict[str, float]:
+    """When what is over now was, in seconds after the start."""
+    return {name: time_s - START_S for name, time_s in watch.take_over().items()}
 
 
-def test_detector_may_say_what_is_over(
+@pytest.mark.parametrize("dies", [False, True])
+def test_early_warning_is_over_when_its_state_is(store: Store, queue: JobQueue, dies: bool) -> None:
+    chance = random.Random(1)
+    rows = [
+        Row("weights", step, step, {"loss.D": Cell(0, level * chance.uniform(0.5, 1.5))})
+        for step, level in enumerate([1.2] * 2000 + [0.01] * 1000 + [1.2] * 1000)
+    ]
+    trainer, watch = Trainer(store), RunWatch("demo")
+    store_all(queue, trainer, rows[:3000])
+    (warned,) = feed(store, watch)
+    assert over_at(watch) == {}
+    if dies:
+        watch = RunWatch("demo", json.loads(json.dumps(watch.state())), [warned.as_dict()])
+    store_all(queue, trainer, rows[3000:])
+    (back,) = feed(store, watch)
+    assert (warned.kind, back.kind) == ("discriminator_saturated", "recovered")
+    ((name, time_s),) = over_at(watch).items()
+    assert name == warned.id
+    assert time_s >= (back.detected_step or 0) > 3000
+
+
+def test_watch_that_starts_anew_takes_no_alert_for_over_before_it_has_seen_it_again(
     store: Store, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def update(self: Any, step: int, *_: Any, **__: Any) -> list[TurningPoint]:
-        back = Recovered(61, 61, "recovered", ("loss.D",), "info", "D has work again.")
-        return [back] if step == 61 else []
-
-    monkeypatch.setattr("monitor.watch.run_watch.TurningPointDetector.update", update)
-    store_all(queue, Trainer(store), ROWS[:100])
-    watch = RunWatch("demo")
-    (alert,) = feed(store, watch)
-    assert (alert.kind, alert.severity) == ("recovered", "info")
-    assert watch.take_over() == {alert_id("demo", "discriminator_saturated", 40): START_S + 61}
-    assert watch.take_over() == {}
+    monkeypatch.setattr(reading, "PAGE_ROWS", 64)
+    store_all(queue, Trainer(store), ROWS)
+    watch = RunWatch("demo", {"version": 0}, [alert.as_dict() for alert in EXPECTED])
+    assert feed(store, watch) == EXPECTED
+    over = over_at(watch)
+    still = [alert.kind for alert in EXPECTED if alert.id not in over]
+    assert still == [
+        "recovered",
+        "recovered",
+        "mode_collapse",
+    ]

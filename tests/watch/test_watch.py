@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from monitor.store.alerts import MARKS
-from monitor.store.blocks import Cell
+from monitor.store.blocks import KINDS, Cell
 from monitor.store.connection import Store
 from monitor.store.events import PAGE, announce
 from monitor.store.jobs import JobQueue
 from monitor.store.runs import LOST_AFTER_S, delete_run, read_run
-from monitor.watch import loop, reading, shard_watch
+from monitor.watch import reading, shard_watch, ticking
 from monitor.watch.loop import Watch
 from monitor.watch.shard_watch import SWEEP_S
 from monitor.watch.statuses import RETURN_S
@@ -157,6 +157,35 @@ def test_alerts_are_over_once_everything_they_name_has_come_back(
         ("stability", 699): True, ("turning_point", 699): True, ("nonfinite", 900): True,
         ("mode_collapse", 1300): False,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_same_turn_is_told_once_more_after_the_training_went_back(
+    store: Store, queue: JobQueue, clock: Clock, resumed: bool, dies: bool
+) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    store_all(queue, trainer, ROWS)
+    swept(watch, clock)
+    assert alerts(store) == EXPECTED
+    pushed = {kind: sum(row.kind == kind for row in ROWS) for kind in KINDS}
+    if resumed:
+        trainer, pushed = Trainer(store, resume=True), {"weights": 0, "samples": 0}
+    back = next(index for index, row in enumerate(ROWS) if row.step == 1200)
+    first = {kind: next(row.seq for row in ROWS[back:] if row.kind == kind) for kind in KINDS}
+    again = [row._replace(seq=row.seq - first[row.kind] + pushed[row.kind]) for row in ROWS[back:]]
+    for piece in pieces(again, 2 * EVERY):
+        store_all(queue, trainer, piece)
+        swept(watch, clock)
+        if dies:
+            lose_lease(store)
+            watch = Watch(store, clock=clock)
+    swept(watch, clock)
+    turns = [each for each in read_run(store, "demo").alerts if each["kind"] == "mode_collapse"]
+    assert [alert["step"] for alert in turns] == [1300, 1300]
+    assert len({alert["id"] for alert in turns}) == 2
+    assert [alert["resolved"] is None for alert in turns] == [False, True]
+    assert len(alerts(store)) == len(EXPECTED) + 1
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -464,7 +493,7 @@ def until(condition: Callable[[], bool]) -> None:
 def test_outage_of_redis_is_waited_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(loop, "TICK_S", 0.02)
+    monkeypatch.setattr(ticking, "TICK_S", 0.02)
     caplog.set_level(logging.WARNING)
     redis = MortalRedis(tmp_path)
     queue = JobQueue(redis.store, "worker")
@@ -494,7 +523,7 @@ def test_outage_of_redis_is_waited_out(
 
 
 def test_run_gives_its_lease_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "TICK_S", 0.02)
+    monkeypatch.setattr(ticking, "TICK_S", 0.02)
     watch = Watch(store)
     thread = threading.Thread(target=watch.run)
     thread.start()

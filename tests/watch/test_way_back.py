@@ -1,13 +1,10 @@
 """From a row to the trainer: what the watch raises pins a checkpoint in the training's own ring."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from monitor.store.blocks import Cell
-from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
 from monitor.store.runs import read_run
 from monitor.watch.loop import Watch
 from tests.server.laboratory import Laboratory
@@ -16,13 +13,6 @@ from trainer_hooks import sender
 
 #: Rows of S; the weights are not finite from this step on.
 ROWS, BROKEN = 200, 150
-
-
-@pytest.fixture
-def laboratory(store: Store, embedded: EmbeddedRedis) -> Iterator[Laboratory]:
-    maker = Laboratory(store, embedded.redis_url)
-    yield maker
-    maker.close()
 
 
 def test_alert_of_the_watch_pins_and_rewinds(

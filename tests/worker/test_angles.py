@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from monitor.store.blocks import Block, Cell
 from monitor.worker.angles import weights_block
-from monitor.worker.frames import EPOCH_PAIR, STEP_PAIR, weights_frame
+from monitor.worker.weight_frames import EPOCH_PAIR, STEP_PAIR, weights_frame
 from tests.reference.angle import weight_angle
 from tests.store.posting import rows_of
 from trainer_hooks.sketch import Projection

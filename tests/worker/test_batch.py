@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from monitor.store.blocks import Block, Cell, Rows
 from monitor.worker import batch
 from monitor.worker.batch import add_points
-from monitor.worker.frames import SamplesFrame
 from monitor.worker.partial import MIXED, MIXED_SCORES, Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
+from monitor.worker.sample_frames import SamplesFrame
 from tests.reference.batch import nearest, scores
 from tests.worker.laboratory import (
     MODE_LEVEL,

@@ -16,9 +16,9 @@ from monitor.evaluators.faces import FaceFeatures
 from monitor.store.blocks import Block, Cell, Rows
 from monitor.worker.batch import add_points
 from monitor.worker.chosen import Chosen, chosen_by
-from monitor.worker.frames import SamplesFrame
 from monitor.worker.partial import MIXED, Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
+from monitor.worker.sample_frames import SamplesFrame
 from tests.worker.laboratory import (
     HEAD,
     MODE_LEVEL,

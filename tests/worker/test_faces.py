@@ -15,9 +15,9 @@ from monitor.quality import FaceQuality
 from monitor.store.blocks import Block, Cell, Rows
 from monitor.worker.batch import add_points
 from monitor.worker.evaluators import load_evaluators
-from monitor.worker.frames import SamplesFrame
 from monitor.worker.partial import Partial
 from monitor.worker.pipeline import Evaluators, evaluate_chunk
+from monitor.worker.sample_frames import SamplesFrame
 from tests.reference.batch import nearest, scores
 
 FACES = 100

@@ -20,9 +20,9 @@ from monitor.store.series import read_series
 from monitor.store.weight_parts import PointId, WeightPart, WeightParts
 from monitor.worker.angles import weights_block
 from monitor.worker.fast import FastLane
-from monitor.worker.frames import weights_frame
 from monitor.worker.loop import Worker
 from monitor.worker.shards import parts_of, settle
+from monitor.worker.weight_frames import weights_frame
 from tests.reference.angle import weight_angle
 from tests.store.posting import claimed, entries
 from tests.worker.test_loop import made, nothing_waits, problem, work_off

@@ -15,8 +15,8 @@ from monitor.store import columns
 from monitor.store.archive.parts import Type, type_of
 from monitor.store.archive.records import HEADER, ITEM, KEY, RecordReader
 from monitor.store.weight_parts import CALLS_PER_CHUNK
-from trainer_hooks import keys
 from trainer_hooks.errors import BadNameError
+from trainer_hooks.names import check_run
 
 #: Keys of a run: one script renames them all, and Redis takes a million words at once. Two million
 #: steps of ten metrics have 20,000.
@@ -64,7 +64,7 @@ def read_header(strings: list[bytes]) -> Header:
     """
     try:
         told = json.loads(strings[0])
-        header = Header(keys.check_run(told["run"]), float(told["listed"]))
+        header = Header(check_run(told["run"]), float(told["listed"]))
     except (ValueError, LookupError, TypeError, RecursionError, BadNameError) as error:
         raise ArchiveError(f"the archive does not say which run it is of: {error}") from error
     if not (math.isfinite(header.listed) and header.listed >= 0):

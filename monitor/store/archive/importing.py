@@ -7,15 +7,17 @@ reads and that expire: an import that is killed leaves nothing. The last step re
 import contextlib
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from monitor.errors import ArchiveError, UnknownRunError
 from monitor.store.archive.contents import Header, Item, read_contents
+from monitor.store.archive.parts import part_of
 from monitor.store.archive.records import RecordReader
 from monitor.store.archive.staging import Staging, check_free
+from monitor.store.artifacts import modes_of
 from monitor.store.connection import Store, text
 from monitor.store.events import announce
 from monitor.store.runs import HASHES, RunRecord, record_of
@@ -26,6 +28,8 @@ from trainer_hooks import keys
 MOST_HEAD_BYTES = 32 * 2**20
 #: Rows of a trainer process, as in frames (docs/wire-format.md). Readers go by their number.
 MOST_ROWS = 2**30
+#: Part that holds the mode histograms.
+MODES = part_of(keys.modes("any"))
 #: What reading a description raises that no trainer or worker wrote.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
 
@@ -39,13 +43,26 @@ class Survey:
     checksum: str
 
 
-def import_run(store: Store, path: Path, show: Callable[[RunRecord], object]) -> RunRecord:
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Makes what REST does; what it cannot make, nobody could look at.
+
+    Attributes:
+        run: takes the run's description.
+        modes: takes a mode histogram, as `artifacts.modes_of` gives it.
+    """
+
+    run: Callable[[RunRecord], object]
+    modes: Callable[[Mapping[str, Any]], object]
+
+
+def import_run(store: Store, path: Path, show: Show) -> RunRecord:
     """Restore a run from its archive, all of it or nothing.
 
     Args:
         store: both Redis servers.
         path: what `archive_run` wrote.
-        show: makes of the record what REST does; what it cannot make, nobody could look at.
+        show: refuses what could not be shown.
     Returns:
         The run, which no limit of age or size removes (`sqd keep`).
     Raises:
@@ -67,9 +84,7 @@ def import_run(store: Store, path: Path, show: Callable[[RunRecord], object]) ->
     return survey.record
 
 
-def survey_archive(
-    file: BinaryIO, size: int, now_s: float, show: Callable[[RunRecord], object]
-) -> Survey:
+def survey_archive(file: BinaryIO, size: int, now_s: float, show: Show) -> Survey:
     """Check every byte of an archive, and that the run it holds can be shown.
 
     Args:
@@ -85,16 +100,14 @@ def survey_archive(
     head = _Head()
     for item in items:
         head.take(item)
-    try:
+        if item.part == MODES:
+            field, stored = item.strings
+            step = int(field.partition(b":")[2])
+            with _shown(f"the mode histogram of step {step:,}"):
+                show.modes(modes_of(step, stored))
+    with _shown(f"run {header.run!r}"):
         record = head.record(header.run, now_s)
-        show(record)
-    except UnknownRunError as error:
-        raise ArchiveError(str(error)) from error
-    except UNREADABLE as error:
-        said = " ".join(str(error).partition("For further information")[0].split())[:200]
-        raise ArchiveError(
-            f"run {header.run!r} in the archive cannot be shown: {type(error).__name__}: {said}"
-        ) from error
+        show.run(record)
     if record.status == "running":
         raise ArchiveError(
             f"run {header.run!r} in the archive claims that its trainer was heard "
@@ -103,13 +116,25 @@ def survey_archive(
     return Survey(header, record, reader.checksum)
 
 
+@contextlib.contextmanager
+def _shown(what: str) -> Iterator[None]:
+    """Say in one sentence that something in the archive cannot be shown, and why."""
+    try:
+        yield
+    except UnknownRunError as error:
+        raise ArchiveError(str(error)) from error
+    except UNREADABLE as error:
+        said = " ".join(str(error).partition("For further information")[0].split())[:200]
+        raise ArchiveError(
+            f"{what} in the archive cannot be shown: {type(error).__name__}: {said}"
+        ) from error
+
+
 class _Head:
     """Collects the hashes that describe a run."""
 
     def __init__(self) -> None:
-        self._hashes: dict[str, dict[str, str]] = {
-            keys.run_and_part(key("any"))[1]: {} for key in HASHES
-        }
+        self._hashes: dict[str, dict[str, str]] = {part_of(key("any")): {} for key in HASHES}
         self._nbytes = 0
 
     def take(self, item: Item) -> None:
@@ -131,7 +156,7 @@ class _Head:
 
     def record(self, run: str, now_s: float) -> RunRecord:
         """The run as it would be read."""
-        meta, segments = (self._hashes[keys.run_and_part(k("any"))[1]] for k in HASHES[:2])
+        meta, segments = (self._hashes[part_of(k("any"))] for k in HASHES[:2])
         if not segments or meta.get("id") != run or meta.get("segment") not in segments:
             raise UnknownRunError(f"the archive lacks what makes {run!r} a run")
         record = record_of(run, list(self._hashes.values()), now_s)

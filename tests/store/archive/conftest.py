@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.cli.import_ import show
+from monitor.cli.import_ import SHOW
 from monitor.store.archive.importing import import_run
 from monitor.store.archive.writing import archive_run
 from monitor.store.connection import Store
@@ -17,14 +17,6 @@ from tests.store.test_deletion import fill
 from trainer_hooks import keys
 
 Ended = Callable[[str], str]
-
-
-@pytest.fixture
-def queue(store: Store) -> JobQueue:
-    """The jobs of a worker."""
-    found = JobQueue(store, "one")
-    found.ensure_groups()
-    return found
 
 
 @pytest.fixture
@@ -55,4 +47,4 @@ def archive(store: Store, ended: Ended, tmp_path: Path) -> Path:
 
 def restored(store: Store, path: Path) -> RunRecord:
     """Import an archive as the command does."""
-    return import_run(store, path, show)
+    return import_run(store, path, SHOW)

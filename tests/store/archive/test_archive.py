@@ -35,6 +35,8 @@ def test_run_comes_back_bit_for_bit(store: Store, ended: Ended, tmp_path: Path, 
     # How long what expires still has is another number each time.
     for key in store.data.keys(f"{keys.of_run(run, 'parts')}:*"):
         store.data.persist(key)
+    # It may run out at any moment.
+    store.data.delete(keys.watch_lease(0))
     before, order, record = content(store, run), run_ids(store), read_run(store, run)
     assert len(before) > KEYS
     archived = archive_run(store, run, tmp_path / "file")
@@ -191,7 +193,7 @@ def test_killed_archive_is_no_file(store: Store, archive: Path) -> None:
 IMPORTER = """
 import sys
 from pathlib import Path
-from monitor.cli.import_ import show
+from monitor.cli.import_ import SHOW
 from monitor.store.archive import staging
 from monitor.store.archive.importing import import_run
 from monitor.store.connection import open_store
@@ -206,7 +208,7 @@ def counted(self):
     flushes.append(1)
     flush(self)
 staging.Staging._flush = counted
-import_run(open_store(url), path, show)
+import_run(open_store(url), path, SHOW)
 """
 
 

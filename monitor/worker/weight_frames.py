@@ -1,4 +1,5 @@
-"""Frames to checked nouns: what arrives is not trusted, so every shape and index is looked at."""
+"""Frames of weights to checked nouns: what arrives is not trusted, so every shape and index is
+looked at."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,16 +9,11 @@ from numpy.typing import NDArray
 
 from monitor.store.blocks import MOST_ROWS, Rows
 from monitor.worker import checks
-from trainer_hooks.errors import BadNameError, WireError
-from trainer_hooks.keys import check_network, is_own_metric
+from trainer_hooks.errors import WireError
+from trainer_hooks.names import check_network, is_own_metric
 from trainer_hooks.wire import EPOCH_PAIR as EPOCH_PAIR
 from trainer_hooks.wire import MOST_SHARDS, PAIR_COLUMNS, Frame
 from trainer_hooks.wire import STEP_PAIR as STEP_PAIR
-
-#: What a malformed header or a missing tensor makes Python raise.
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, BadNameError)
-#: Rank of a batch of images (N, C, H, W), and their channels.
-IMAGE_RANK, IMAGE_CHANNELS = 4, (1, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +69,6 @@ class WeightsFrame:
     failures: tuple[tuple[str, int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SamplesFrame:
-    """A chunk of a sample batch.
-
-    Attributes:
-        rows: the one row of its batch.
-        part: number of the chunk; `last`: no other follows.
-        samples: (n, C, H, W) uint8 images or (n, …) float32.
-        nonfinite, clipped: values that were NaN or Inf, or outside the range.
-        failure: why the trainer could not make the batch, else "".
-    """
-
-    rows: Rows
-    part: int
-    last: bool
-    samples: NDArray[Any]
-    nonfinite: int
-    clipped: int
-    failure: str
-
-
 def weights_frame(frame: Frame) -> WeightsFrame:
     """The checked content of a weights frame (docs/wire-format.md).
 
@@ -120,38 +95,9 @@ def weights_frame(frame: Frame) -> WeightsFrame:
             )
             for failure in header["failures"]
         )
-    except MALFORMED as error:
+    except checks.MALFORMED as error:
         raise WireError(f"weights frame is malformed: {checks.quoted(error)}") from error
     return WeightsFrame(rows, networks, scalars, failures)
-
-
-def samples_frame(frame: Frame) -> SamplesFrame:
-    """The checked content of a samples frame (docs/wire-format.md).
-
-    Raises:
-        WireError: a part is missing, has a wrong type, or the samples are none.
-    """
-    header = frame.header
-    try:
-        epoch = header["epoch"]
-        samples = _samples(frame.tensors["samples"])
-        rows = Rows.one(
-            checks.index(header["seq"], MOST_ROWS),
-            checks.whole(header["step"]),
-            None if epoch is None else checks.finite(epoch),
-            checks.finite(header["time"]),
-        )
-        return SamplesFrame(
-            rows=rows,
-            part=checks.index(header["part"], MOST_ROWS),
-            last=checks.flag(header["last"]),
-            samples=samples,
-            nonfinite=checks.index(header["nonfinite"], samples.size + 1),
-            clipped=checks.index(header["clipped"], samples.size + 1),
-            failure=checks.reason(header["failure"]),
-        )
-    except MALFORMED as error:
-        raise WireError(f"samples frame is malformed: {checks.quoted(error)}") from error
 
 
 def _rows(frame: Frame) -> Rows:
@@ -245,14 +191,3 @@ def _scalar(frame: Frame, index: int, count: int) -> list[tuple[int, float]]:
     if rows.min() < 0 or rows.max() >= count or np.unique(rows).size != rows.size:
         raise WireError(f"scalar {index} points outside the row table, or twice at one row")
     return list(zip(rows.tolist(), values.tolist(), strict=True))
-
-
-def _samples(samples: NDArray[Any]) -> NDArray[Any]:
-    is_image = samples.ndim == IMAGE_RANK and samples.shape[1] in IMAGE_CHANNELS
-    if samples.dtype == np.uint8 and not is_image:
-        raise WireError(f"uint8 samples are {samples.shape}, expected (n, C, H, W), C = 1 or 3")
-    if samples.dtype not in (np.uint8, np.float32) or samples.ndim < 2:
-        raise WireError(f"samples are {samples.dtype} {samples.shape}, expected floats (n, …)")
-    if len(samples) and not samples.size:
-        raise WireError(f"samples of shape {samples.shape} hold nothing")
-    return samples
