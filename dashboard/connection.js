@@ -2,7 +2,7 @@
 // since a broken line can look like a silent one.
 
 import {loginPath} from "./api.js";
-import {Stream} from "./stream.js";
+import {lineOf} from "./line.js";
 
 const interval = 5000; // ms between two regular requests
 const hiddenInterval = 60_000; // ms, in a tab nobody looks at: enough for its title
@@ -25,15 +25,16 @@ const browser = {
 };
 
 export class Connection {
-  // poll: the regular request. load: everything that events only add to; runs after poll whenever
-  // events may have been missed. onHealth: called when health changed.
-  constructor({path, poll, load, onEvent, onHealth}, env = browser, streamEnv) {
+  // run: whose events; null is the list's. poll: the regular request. load: everything that events
+  // only add to; runs after poll whenever events may have been missed. onHealth: called when health
+  // changed.
+  constructor({run, poll, load, onEvent, onHealth}, env = browser, openLine = lineOf) {
     Object.assign(this, {poll, load, onHealth, env});
-    this.stream = new Stream(
-      path,
-      {onEvent, onFresh: () => this.refresh(), onState: (open) => this.setOpen(open)},
-      streamEnv
-    );
+    this.stream = openLine(run, {
+      onEvent,
+      onFresh: () => this.refresh(),
+      onState: (open) => this.setOpen(open)
+    });
     this.health = {state: "loading", since: env.now() / 1000, reason: ""};
     this.missing = true; // load has to run
     this.failures = 0;
@@ -56,7 +57,7 @@ export class Connection {
     this.env.clearTimeout(this.graceTimer);
   }
 
-  // A browser allows six connections to a server: tabs in the background give theirs back.
+  // Nobody looks at a tab in the background: it gives its line back.
   setHidden(hidden) {
     if (this.stopped) return;
     if (hidden) {

@@ -28,7 +28,7 @@ export class RunFeed {
       () => onChange("series")
     );
     this.connection = connect({
-      path: runPath(run, "/events"),
+      run,
       poll: () => this.poll(),
       load: () => this.load(),
       onEvent: (type, data) => this.receive(type, data),

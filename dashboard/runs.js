@@ -18,7 +18,7 @@ export class RunsPage {
     Object.assign(this, {address, onHealth, rows: new Map()});
     this.title = "Runs";
     this.connection = new Connection({
-      path: "/api/events",
+      run: null,
       poll: async () => this.update(await getJson("/api/runs")),
       load: async () => void (await Promise.all([...this.rows.values()].map((row) => row.reset()))),
       onEvent: (type, data) => this.receive(type, data),

@@ -62,9 +62,7 @@ def chromium() -> Iterator[Browser]:
 @contextlib.contextmanager
 def context_of(browser: Browser, url: str, **options: Any) -> Iterator[BrowserContext]:
     """A profile of its own, with nothing in its cache."""
-    context = browser.new_context(
-        base_url=url, timezone_id="UTC", viewport=VIEWPORT, **options
-    )  # type: ignore[arg-type]
+    context = browser.new_context(base_url=url, timezone_id="UTC", viewport=VIEWPORT, **options)  # type: ignore[arg-type]
     context.set_default_timeout(WAIT_MS)
     yield context
     context.close()

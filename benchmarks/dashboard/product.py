@@ -71,7 +71,7 @@ class Crowd:
         parts = urlsplit(url)
         self.received_bytes = 0
         self._selector = selectors.DefaultSelector()
-        request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: text/event-stream\r\n\r\n"
+        request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n"
         for _ in range(size):
             line = socket.create_connection((parts.hostname or "", parts.port or 80), OPEN_S)
             line.sendall(request.encode())

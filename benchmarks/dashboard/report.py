@@ -5,7 +5,11 @@ from typing import Any
 from benchmarks.hooks.report import table
 
 #: Figures of a row: its key, how it is written, and the goal.
-LATENCY = {"p50_ms": ("p50", "ms", ""), "p95_ms": ("p95", "ms", ""), "max_ms": ("longest", "ms", "")}
+LATENCY = {
+    "p50_ms": ("p50", "ms", ""),
+    "p95_ms": ("p95", "ms", ""),
+    "max_ms": ("longest", "ms", ""),
+}
 Figures = dict[str, tuple[str, str, str]]
 FIGURES: dict[str, Figures] = {
     "live": {**LATENCY, "points": ("points", "", "")},

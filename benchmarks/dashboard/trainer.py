@@ -1,6 +1,6 @@
 """A trainer that does nothing but push: two small networks that move a little, at a steady rate.
 
-    python -m benchmarks.dashboard.trainer RUN POINTS_PER_S
+python -m benchmarks.dashboard.trainer RUN POINTS_PER_S
 """
 
 import itertools
