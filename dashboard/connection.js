@@ -16,6 +16,7 @@ const browser = {
   setTimeout: (...args) => setTimeout(...args),
   clearTimeout: (id) => clearTimeout(id),
   now: () => Date.now(),
+  clock: () => performance.now(), // that nobody sets back
   hidden: () => document.hidden,
   onVisibility: (listener) => {
     document.addEventListener("visibilitychange", listener);
@@ -26,8 +27,8 @@ const browser = {
 
 export class Connection {
   // run: whose events; null is the list's. poll: the regular request. load: everything that events
-  // only add to; runs after poll whenever events may have been missed. onHealth: called when health
-  // changed.
+  // only add to; runs after poll whenever events may have been missed, and is told until when.
+  // onHealth: called when health changed.
   constructor({run, poll, load, onEvent, onHealth}, env = browser, openLine = lineOf) {
     Object.assign(this, {poll, load, onHealth, env});
     this.stream = openLine(run, {
@@ -37,6 +38,7 @@ export class Connection {
     });
     this.health = {state: "loading", since: env.now() / 1000, reason: ""};
     this.missing = true; // load has to run
+    this.missedUntil = env.clock();
     this.failures = 0;
     this.cutSince = env.now();
     this.failure = null;
@@ -79,8 +81,13 @@ export class Connection {
   }
 
   refresh() {
-    this.missing = true;
+    this.miss();
     this.beat();
+  }
+
+  miss() {
+    this.missing = true;
+    this.missedUntil = this.env.clock();
   }
 
   beatIn(delay) {
@@ -121,13 +128,13 @@ export class Connection {
     }
     if (!this.missing) return;
     this.missing = false; // before the request: an event stream opened meanwhile sets it again
-    await this.load();
+    await this.load(this.missedUntil);
     this.loaded = true;
   }
 
   fail(error) {
     if (error.status === undefined) console.error(error); // a mistake in the page itself
-    this.missing = true;
+    this.miss();
     this.failures += 1;
     const since = this.failure?.since ?? this.env.now();
     this.failure = {status: error.status, reason: error.message, since};

@@ -91,9 +91,9 @@ export class Row {
     }
   }
 
-  async reset() {
+  async reset(missedUntil) {
     if (!this.shown) return;
-    await this.series.reset();
+    await this.series.reset(missedUntil);
     this.draw();
   }
 

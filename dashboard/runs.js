@@ -20,7 +20,7 @@ export class RunsPage {
     this.connection = new Connection({
       run: null,
       poll: async () => this.update(await getJson("/api/runs")),
-      load: async () => void (await Promise.all([...this.rows.values()].map((row) => row.reset()))),
+      load: (missedUntil) => this.load(missedUntil),
       onEvent: (type, data) => this.receive(type, data),
       onHealth: (health) => this.judge(health)
     });
@@ -100,6 +100,10 @@ export class RunsPage {
     this.notice.replaceChildren(...(summaries.length ? [] : [emptyList(location.origin)]));
     this.arrange();
     this.tick();
+  }
+
+  async load(missedUntil) {
+    await Promise.all([...this.rows.values()].map((row) => row.reset(missedUntil)));
   }
 
   rowOf(id) {

@@ -6,11 +6,12 @@ const batch = 25; // metrics a request; names of 256 characters still make an ad
 
 export class SeriesStore {
   // fetchSeries(metrics, points) -> series as REST gives them
-  constructor(fetchSeries, onChange, points = 2000) {
-    Object.assign(this, {fetchSeries, onChange, points});
+  constructor(fetchSeries, onChange, points = 2000, now = () => performance.now()) {
+    Object.assign(this, {fetchSeries, onChange, points, now});
     this.held = new Map(); // metric -> columns
     this.limits = new Map(); // metric -> rows above which it is fetched again, downsampled
     this.loading = new Map(); // metric -> {blocks}: what arrived since the request went out
+    this.asked = new Map(); // metric -> when its last request went out
   }
 
   get(metric) {
@@ -30,9 +31,11 @@ export class SeriesStore {
     await this.fetch(metrics.filter((name) => !this.held.has(name) && !this.loading.has(name)));
   }
 
-  // After a gap in the events: everything again; the old rows stay until the new ones are here.
-  async reset() {
-    await this.fetch([...new Set([...this.held.keys(), ...this.loading.keys()])]);
+  // After a gap in the events that ended at a time: what was asked before comes again; the old rows
+  // stay until the new ones are here.
+  async reset(ended = Infinity) {
+    const all = [...new Set([...this.held.keys(), ...this.loading.keys()])];
+    await this.fetch(all.filter((metric) => this.asked.get(metric) < ended));
   }
 
   async fetch(metrics) {
@@ -43,7 +46,10 @@ export class SeriesStore {
 
   async fetchPart(metrics) {
     const request = {blocks: []};
-    for (const metric of metrics) this.loading.set(metric, request);
+    for (const metric of metrics) {
+      this.loading.set(metric, request);
+      this.asked.set(metric, this.now());
+    }
     let series = null;
     try {
       series = await this.fetchSeries(metrics, this.points);
