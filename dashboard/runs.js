@@ -11,6 +11,7 @@ import {formatAddress, parseAddress, toggled} from "./state.js";
 import {stateText} from "./trust.js";
 
 const tickInterval = 1000; // ms
+const ahead = 300; // px around the screen in which rows are ready to come into view
 
 export class RunsPage {
   // onHealth(health): for the whole document
@@ -25,9 +26,10 @@ export class RunsPage {
       onHealth: (health) => this.judge(health)
     });
     this.build();
-    this.seen = new IntersectionObserver((entries) => {
-      for (const {isIntersecting, target} of entries) if (isIntersecting) target.row.show();
-    });
+    this.seen = new IntersectionObserver(
+      (entries) => entries.forEach(({isIntersecting, target}) => target.row.setInView(isIntersecting)),
+      {rootMargin: `${ahead}px 0px`}
+    );
   }
 
   build() {
@@ -129,6 +131,7 @@ export class RunsPage {
 
   remove(id, row) {
     this.rows.delete(id);
+    this.seen.unobserve(row.root);
     row.root.remove();
   }
 

@@ -62,7 +62,7 @@ export class SeriesStore {
   settle(metric, request, series) {
     if (this.loading.get(metric) !== request) return; // a later request replaces this one
     this.loading.delete(metric);
-    if (!series) return;
+    if (!series) return void this.asked.set(metric, -Infinity);
     const columns = emptyColumns();
     mergeRows(columns, series[metric] ?? columns);
     for (const block of request.blocks) if (block[metric]) mergeRows(columns, block[metric]);

@@ -26,8 +26,8 @@ def many_runs(product: Product, browser: Browser, runs: int, seconds: float) -> 
     """Tasks and frames while a long list is updated and scrolled from end to end."""
     store = product.store
     names = [f"list-{number:03}" for number in range(runs)]
-    for name in names:
-        write_short(store, name)
+    for number, name in enumerate(names):
+        write_short(store, name, number)
     stop = threading.Event()
     telling = threading.Thread(target=tell, args=(store, names, stop))
     with context_of(browser, product.url) as context:
@@ -61,12 +61,13 @@ def many_runs(product: Product, browser: Browser, runs: int, seconds: float) -> 
         }
 
 
-def write_short(store: Store, name: str) -> None:
-    """A young run."""
-    rng = np.random.default_rng(0)
+def write_short(store: Store, name: str, seed: int) -> None:
+    """A young run whose trainer was heard just now."""
+    rng = np.random.default_rng(seed)
     step = np.arange(STEPS)
     values = {metric: 0.5 + 0.1 * rng.standard_normal(STEPS) for metric in METRICS}
     LongRun(store, name).append(step, time.time() - STEPS + step, values)
+    store.data.hset(keys.meta(name), "heartbeat", store.now_s())
 
 
 def tell(store: Store, names: list[str], stop: threading.Event) -> None:

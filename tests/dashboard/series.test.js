@@ -9,8 +9,9 @@ function storeOf(points = 4) {
   const fetchSeries = (metrics, n) =>
     new Promise((resolve, reject) => requests.push({metrics, n, resolve, reject}));
   const changes = [];
-  const store = new SeriesStore(fetchSeries, () => changes.push(1), points);
-  return {store, requests, changes};
+  const clock = {time: 1};
+  const store = new SeriesStore(fetchSeries, () => changes.push(1), points, () => clock.time);
+  return {store, requests, changes, clock};
 }
 
 test("events while the series is fetched are neither lost nor doubled", async () => {
@@ -52,6 +53,25 @@ test("after a reset the old rows stay until the new ones are here", async () => 
   requests[1].resolve({Q: columns([1, 2, 5, 8])});
   await done;
   assert.deepEqual(store.get("Q").step, [1, 2, 5, 8, 9]);
+});
+
+test("after a gap only what was asked before its end comes again", async () => {
+  const {store, requests, clock} = storeOf();
+  store.want(["Q"]);
+  requests[0].resolve({Q: columns([1])});
+  await settle();
+  clock.time += 10;
+  const ended = clock.time;
+  store.want(["D"]); // its answer holds what the gap hid
+  store.reset(ended);
+  assert.deepEqual(
+    requests.slice(1).map(({metrics}) => metrics),
+    [["D"], ["Q"]]
+  );
+  requests[2].reject(new Error("away"));
+  await settle();
+  store.reset(ended).catch(() => {});
+  assert.deepEqual(requests[3].metrics, ["Q"], "what did not come is asked for again");
 });
 
 test("an answer that a later request has overtaken is dropped", async () => {
