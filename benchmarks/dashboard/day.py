@@ -26,8 +26,14 @@ BLOCKS_PER_S = 4
 POINTS_PER_S = 50.0
 #: Seconds of the run that are stored at once, then told block by block.
 PIECE_S = 60
-#: How long it is measured how much each drawing leaves behind, seconds.
-LEAK_S = 20.0
+#: Points that the plot may hold once nothing more comes: of each metric twice what it asks for,
+#: before it asks again.
+MOST_HELD = len(METRICS) * 2 * 2000
+#: JavaScript: points in the plot.
+HELD = "document.querySelector('#curves').data.reduce((n, {x}) => n + x.length, 0)"
+#: JavaScript: whether the last step is drawn, among few enough points.
+CAUGHT_UP = f"""([last, most]) => {HELD} <= most &&
+  document.querySelector("#curves").data.find(({{name}}) => name === "S.G").x.at(-1) === last"""
 #: JavaScript: counts the drawings.
 COUNT_DRAWINGS = """() => {
   window.drawings = 0;
@@ -49,17 +55,10 @@ def leave_open(product: Product, browser: Browser, hours: float, speed: float) -
         feed.start()
         while feed.running:
             page.wait_for_timeout(1000)
-        last = feed.steps - 1
-        page.wait_for_function(
-            "last => document.querySelector('#curves').data.find(t => t.name === 'S.G')"
-            ".x.at(-1) === last",
-            arg=last,
-        )
+        page.wait_for_function(CAUGHT_UP, arg=[feed.steps - 1, MOST_HELD])
         after = memory(page)
         answered_ms = page.evaluate(PRESS)
-        held = page.evaluate(
-            "document.querySelector('#curves').data.reduce((n, t) => n + t.x.length, 0)"
-        )
+        held = page.evaluate(HELD)
         tasks = page.evaluate("window.tasks")
         return {
             "name": f"{hours:g} h of points, {feed.steps:,} steps",

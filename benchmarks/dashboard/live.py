@@ -14,6 +14,8 @@ from monitor.store.runs import run_ids
 
 TABS = 10
 METRIC = "S.G"
+#: Before the look begins: the page has loaded and has caught up with what came meanwhile.
+SETTLE_MS = 5000
 Row = dict[str, object]
 
 
@@ -28,6 +30,7 @@ def push_to_pixel(
         with Crowd(product.url, f"/api/runs/{run}/events", others) as crowd:
             page.goto(f"/runs/{run}?x=time")
             wait_for_curve(page, METRIC, least=20)
+            page.wait_for_timeout(SETTLE_MS)
             page.evaluate(WATCH_PIXELS, METRIC)
             page.wait_for_timeout(seconds * 1000)
             taken_ms = page.evaluate("window.pixels")

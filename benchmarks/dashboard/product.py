@@ -10,12 +10,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from monitor.store.connection import Store, open_store
+from monitor.store.workers import alive_workers
 
+#: Longest wait for the worker, seconds.
+START_S = 120.0
 #: Longest wait for a crowd's streams to open, seconds.
 OPEN_S = 30.0
 RECEIVE_BYTES = 65_536
@@ -40,6 +44,15 @@ class Product:
         self.url = found.group()
         urls = json.loads((home / "endpoint").read_text())
         self.store: Store = open_store(urls["redis_url"], urls["blob_url"])
+        self._wait_for_worker()
+
+    def _wait_for_worker(self) -> None:
+        """Both lanes: loading the evaluators takes a core for some seconds."""
+        give_up_s = time.monotonic() + START_S
+        while {each.get("lane") for each in alive_workers(self.store)} != {"fast", "samples"}:
+            if time.monotonic() > give_up_s:
+                raise SystemExit(f"no worker after {START_S:g} s")
+            time.sleep(0.2)
 
     @contextlib.contextmanager
     def training(self, run: str, points_per_s: float) -> Iterator[None]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-#: Most points that the plot may hold: two curves of twice what is asked for, marks beside them.
-MOST_POINTS = 10_000
-#: DOM nodes by which an hour may differ from its first minute: labels, ticks and marks.
+#: Most points that the plot may hold, of 18,000: two curves of twice what is asked for.
+MOST_POINTS = 8000
+#: DOM nodes by which the page may have grown: two drawings that are not collected yet.
 MOST_NODES = 600
 
 
@@ -30,13 +30,11 @@ def test_a_dry_run_measures_every_part(tmp_path: Path) -> None:
     assert tabs["lines"] == 1
     (day,) = results["day"]
     assert day["drawings"] > 0
-    assert day["points_held"] < MOST_POINTS
+    assert day["points_held"] <= MOST_POINTS
     assert day["after"]["nodes"] - day["before"]["nodes"] < MOST_NODES
-    cold, warm, zoom = results["long"]
-    assert warm["requests"] == cold["requests"]
-    assert zoom["max_ms"] > 0
+    assert [row["name"][:11] for row in results["long"]] == ["first paint"] * 2 + ["zoom to 1,0"]
     (runs,) = results["list"]
-    assert runs["long_tasks"] >= 0
+    assert runs["nodes"] > 0
     for part in results.values():
         if isinstance(part, list):
             assert all(f"| {row['name']}" in done.stdout for row in part)
