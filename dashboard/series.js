@@ -57,6 +57,7 @@ export class SeriesStore {
       for (const metric of metrics) this.settle(metric, request, series);
     }
     this.onChange();
+    this.shorten(metrics);
   }
 
   settle(metric, request, series) {
@@ -65,28 +66,33 @@ export class SeriesStore {
     if (!series) return void this.asked.set(metric, -Infinity);
     const columns = emptyColumns();
     mergeRows(columns, series[metric] ?? columns);
+    this.limits.set(metric, 2 * Math.max(this.points, columns.step.length));
     for (const block of request.blocks) if (block[metric]) mergeRows(columns, block[metric]);
     this.held.set(metric, columns);
-    this.limits.set(metric, 2 * Math.max(this.points, columns.step.length));
+  }
+
+  // Of these metrics those with too many rows again: as much as an answer has may come after it.
+  async shorten(metrics) {
+    const long = metrics.filter(
+      (metric) =>
+        !this.loading.has(metric) && this.held.get(metric)?.step.length > this.limits.get(metric)
+    );
+    // without an answer they stay as long as they are and the next block asks again
+    if (long.length) await this.fetch(long).catch(() => {});
   }
 
   // One block of an event; metrics nobody asked for are not kept. Returns whether the run was
   // resumed at an earlier step.
   add(block) {
     for (const request of new Set(this.loading.values())) request.blocks.push(block);
-    const long = [];
     let resumed = false;
     for (const [metric, rows] of Object.entries(block)) {
       const columns = this.held.get(metric);
       if (!columns) continue;
       resumed = mergeRows(columns, rows) || resumed;
-      if (columns.step.length > this.limits.get(metric) && !this.loading.has(metric)) {
-        long.push(metric);
-      }
     }
     this.onChange();
-    // without an answer they stay as long as they are and the next block asks again
-    if (long.length) this.fetch(long).catch(() => {});
+    this.shorten(Object.keys(block));
     return resumed;
   }
 

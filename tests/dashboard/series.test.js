@@ -100,6 +100,19 @@ test("a series that grew too long is fetched again, downsampled", async () => {
   assert.deepEqual(store.get("Q").step, [1, 5, 9, 10]);
 });
 
+test("what comes while an answer is late does not lift the limit", async () => {
+  const {store, requests} = storeOf(4);
+  store.want(["Q"]);
+  store.add({Q: columns([5, 6, 7, 8, 9, 10, 11, 12])});
+  requests[0].resolve({Q: columns([1, 2, 3, 4])});
+  await settle();
+  assert.equal(requests.length, 2, "twelve rows are too many for four points");
+  requests[1].resolve({Q: columns([1, 5, 9, 12])});
+  await settle();
+  assert.deepEqual(store.get("Q").step, [1, 5, 9, 12]);
+  assert.equal(requests.length, 2);
+});
+
 test("a server that does not downsample is not asked for ever", async () => {
   const {store, requests} = storeOf(2);
   store.want(["Q"]);
