@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,12 @@ class LongRun:
         self._segment = link.segment
         link.close()
 
-    def append(self, step: NDArray[np.int64], time_s: Floats, values: Mapping[str, Floats]) -> None:
+    def append(
+        self,
+        step: NDArray[np.int64],
+        time_s: NDArray[np.floating[Any]],
+        values: Mapping[str, Floats],
+    ) -> None:
         """Add rows of weights pushes, of which row i is that of step i.
 
         Args:
@@ -62,12 +68,17 @@ class LongRun:
             pipe.execute()
         self._tell(step, time_s, values)
 
-    def _tell(self, step: NDArray[np.int64], time_s: Floats, values: Mapping[str, Floats]) -> None:
+    def _tell(
+        self,
+        step: NDArray[np.int64],
+        time_s: NDArray[np.floating[Any]],
+        values: Mapping[str, Floats],
+    ) -> None:
         """What else the store knows of a run: its newest points, its rows, what was written."""
         last, last_s = int(step[-1]), float(time_s[-1])
         point = {"kind": "weights", "step": last, "epoch": last / 1000, "time": last_s,
                  "stderr": None, "n": 1, "status": "ok"}  # fmt: skip
-        latest = {
+        latest: dict[Any, Any] = {
             metric: f"{last}|{json.dumps({**point, 'value': float(each[-1])})}"
             for metric, each in values.items()
         }
