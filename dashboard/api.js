@@ -42,6 +42,17 @@ export function seriesPath(run, metrics, points, stretch = null) {
   return runPath(run, `/series?${query}`);
 }
 
+// The events of one run; null is the newest of all.
+export const eventsPath = (run) => (run === null ? "/api/events" : runPath(run, "/events"));
+
+// The same of several, on one line. places: ids to resume from, "" where one begins.
+export function sharedPath(runs, places) {
+  const query = new URLSearchParams(runs.filter((run) => run !== null).map((run) => ["run", run]));
+  if (runs.includes(null)) query.set("newest", true);
+  query.set("last_event_id", places.join(","));
+  return `/api/events?${query}`;
+}
+
 export async function getJson(path, {fetch = globalThis.fetch, signal} = {}) {
   const response = await ask(path, {headers: {Accept: "application/json"}, signal}, fetch);
   if (!response.ok) throw new ApiError(response.status, await detailOf(response));

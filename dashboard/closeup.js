@@ -4,11 +4,12 @@ import {joinRows} from "./columns.js";
 import {SeriesStore} from "./series.js";
 import {convertView} from "./view.js";
 
-const restTime = 80; // ms without another zoom; a key held down asks once
+const restTime = 50; // ms without another zoom; a key held down asks once
 const marginShare = 0.02; // of the view, on each side: epochs and times convert into steps roughly
 
 export class Closeup {
-  // fetchSeries(metrics, points, [from, to] in steps, signal) -> series as REST gives them
+  // fetchSeries(metrics, points, [from, to] in steps, signal) -> series as REST gives them.
+  // onChange(what): "closeup" when a stretch came that somebody waits for, "series" when it grew
   constructor(fetchSeries, onChange, {points, later = setTimeout, cancel = clearTimeout} = {}) {
     Object.assign(this, {fetchSeries, onChange, points, key: null, shown: null, coming: null});
     this.later = (...args) => later(...args);
@@ -36,7 +37,7 @@ export class Closeup {
   async fetch([from, to], metrics) {
     const abort = new AbortController();
     const ask = (names, points) => this.fetchSeries(names, points, [from, to], abort.signal);
-    const changed = () => this.shown?.store === store && this.onChange();
+    const changed = () => this.shown?.store === store && this.onChange("series");
     const store = new SeriesStore(ask, changed, this.points);
     const coming = (this.coming = {from, to, store, abort});
     try {
@@ -48,7 +49,7 @@ export class Closeup {
     this.coming = null;
     if (this.key === null) return;
     this.shown = coming;
-    this.onChange();
+    this.onChange("closeup");
   }
 
   add(block) {

@@ -2,7 +2,7 @@
 // since a broken line can look like a silent one.
 
 import {loginPath} from "./api.js";
-import {Stream} from "./stream.js";
+import {lineOf} from "./line.js";
 
 const interval = 5000; // ms between two regular requests
 const hiddenInterval = 60_000; // ms, in a tab nobody looks at: enough for its title
@@ -16,6 +16,7 @@ const browser = {
   setTimeout: (...args) => setTimeout(...args),
   clearTimeout: (id) => clearTimeout(id),
   now: () => Date.now(),
+  clock: () => performance.now(), // that nobody sets back
   hidden: () => document.hidden,
   onVisibility: (listener) => {
     document.addEventListener("visibilitychange", listener);
@@ -25,17 +26,19 @@ const browser = {
 };
 
 export class Connection {
-  // poll: the regular request. load: everything that events only add to; runs after poll whenever
-  // events may have been missed. onHealth: called when health changed.
-  constructor({path, poll, load, onEvent, onHealth}, env = browser, streamEnv) {
+  // run: whose events; null is the list's. poll: the regular request. load: everything that events
+  // only add to; runs after poll whenever events may have been missed, and is told until when.
+  // onHealth: called when health changed.
+  constructor({run, poll, load, onEvent, onHealth}, env = browser, openLine = lineOf) {
     Object.assign(this, {poll, load, onHealth, env});
-    this.stream = new Stream(
-      path,
-      {onEvent, onFresh: () => this.refresh(), onState: (open) => this.setOpen(open)},
-      streamEnv
-    );
+    this.stream = openLine(run, {
+      onEvent,
+      onFresh: () => this.refresh(),
+      onState: (open) => this.setOpen(open)
+    });
     this.health = {state: "loading", since: env.now() / 1000, reason: ""};
     this.missing = true; // load has to run
+    this.missedUntil = env.clock();
     this.failures = 0;
     this.cutSince = env.now();
     this.failure = null;
@@ -56,7 +59,7 @@ export class Connection {
     this.env.clearTimeout(this.graceTimer);
   }
 
-  // A browser allows six connections to a server: tabs in the background give theirs back.
+  // Nobody looks at a tab in the background: it gives its line back.
   setHidden(hidden) {
     if (this.stopped) return;
     if (hidden) {
@@ -78,8 +81,13 @@ export class Connection {
   }
 
   refresh() {
-    this.missing = true;
+    this.miss();
     this.beat();
+  }
+
+  miss() {
+    this.missing = true;
+    this.missedUntil = this.env.clock();
   }
 
   beatIn(delay) {
@@ -120,13 +128,13 @@ export class Connection {
     }
     if (!this.missing) return;
     this.missing = false; // before the request: an event stream opened meanwhile sets it again
-    await this.load();
+    await this.load(this.missedUntil);
     this.loaded = true;
   }
 
   fail(error) {
     if (error.status === undefined) console.error(error); // a mistake in the page itself
-    this.missing = true;
+    this.miss();
     this.failures += 1;
     const since = this.failure?.since ?? this.env.now();
     this.failure = {status: error.status, reason: error.message, since};

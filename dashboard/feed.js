@@ -7,7 +7,7 @@ import {restartsOf} from "./restarts.js";
 import {SeriesStore} from "./series.js";
 
 export class RunFeed {
-  // onChange(what): what is "health", "detail", "series", "samples" or "alerts"
+  // onChange(what): what is "health", "detail", "series", "closeup", "samples" or "alerts"
   constructor(run, onChange, {get = getJson, connect = (options) => new Connection(options)} = {}) {
     Object.assign(this, {run, onChange, get});
     this.detail = null;
@@ -25,12 +25,12 @@ export class RunFeed {
     this.closeup = new Closeup(
       (metrics, points, stretch, signal) =>
         get(seriesPath(run, metrics, points, stretch), {signal}),
-      () => onChange("series")
+      onChange
     );
     this.connection = connect({
-      path: runPath(run, "/events"),
+      run,
       poll: () => this.poll(),
-      load: () => this.load(),
+      load: (missedUntil) => this.load(missedUntil),
       onEvent: (type, data) => this.receive(type, data),
       onHealth: () => onChange("health")
     });
@@ -54,12 +54,12 @@ export class RunFeed {
     this.onChange("detail");
   }
 
-  async load() {
+  async load(missedUntil) {
     const arrived = (this.arrived = {alerts: [], steps: [], gone: []});
     const [alerts, steps] = await Promise.all([
       this.get(runPath(this.run, "/alerts")),
       this.get(runPath(this.run, "/samples")),
-      this.series.reset(),
+      this.series.reset(missedUntil),
       this.closeup.reset()
     ]);
     await this.series.want(this.wanted);

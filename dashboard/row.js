@@ -16,7 +16,8 @@ export class Row {
   // onChoose(run): the box for comparing was ticked or cleared
   constructor(run, onChoose) {
     this.run = run;
-    this.fresh = {}; // newest rows by metric, since the last drawing
+    this.fresh = {}; // newest rows by metric, since the last tick
+    this.missedUntil = -Infinity; // events before may be missing
     this.series = new SeriesStore(
       (metrics, n) => getJson(seriesPath(run, metrics, n)),
       () => {},
@@ -76,25 +77,32 @@ export class Row {
     const metrics = Object.keys((this.summary.latest ??= {}));
     this.panels = panelsOf(metrics);
     this.color = paletteOf(metrics);
-    if (this.shown) this.show();
-    else this.draw();
+    if (this.inView) this.show();
   }
 
-  // Only rows that are on the screen fetch their curves.
+  // Hundreds of rows may be live: those that nobody sees are not drawn.
+  setInView(inView) {
+    this.inView = inView;
+    if (!inView) return;
+    this.tick();
+    this.show();
+  }
+
+  // Only rows that are on the screen fetch their curves, and what was missed of them.
   async show() {
-    this.shown = true;
+    this.draw();
     try {
       await this.series.want(this.panels.flatMap(({metrics}) => metrics));
+      await this.series.reset(this.missedUntil);
       this.draw();
     } catch {
       // the values stand without their curves; the list's connection tells what is wrong
     }
   }
 
-  async reset() {
-    if (!this.shown) return;
-    await this.series.reset();
-    this.draw();
+  async reset(missedUntil) {
+    this.missedUntil = missedUntil;
+    if (this.inView) await this.show();
   }
 
   add(latest, step) {
@@ -111,8 +119,9 @@ export class Row {
     this.fresh = {};
     if (fresh.length) {
       this.series.add(Object.fromEntries(fresh.map(([metric, row]) => [metric, columnsOf(row)])));
-      this.draw();
     }
+    if (!this.inView) return;
+    if (fresh.length) this.draw();
     const times = Object.values(this.summary.latest).map(({time}) => time);
     const last = Math.max(this.summary.last_time ?? -Infinity, ...times);
     setText(this.age, Number.isFinite(last) ? formatAge(last, Date.now() / 1000) : "no point yet");

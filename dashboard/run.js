@@ -104,7 +104,6 @@ export class RunPage {
     this.update("health");
     this.update("address");
     this.timer = setInterval(() => this.tick(), tickInterval);
-    this.curves.start().catch((error) => setText(this.notice, error.message));
   }
 
   stop() {
@@ -120,15 +119,15 @@ export class RunPage {
 
   update(what) {
     if (what === "health") this.judge();
-    if (what === "detail") this.describe();
     if (what === "address") this.comparison.choose(this.address.state.with);
     if (["detail", "address"].includes(what)) this.wantSeries();
+    if (what === "detail") this.describe();
     if (["series", "detail", "address", "compared"].includes(what)) this.look();
     if (what === "alerts") this.alerts.update(this.feed.alerts);
     if (what === "samples" || what === "address" || what === "detail") this.updateSamples();
     if (["samples", "address", "alerts", "detail"].includes(what)) this.lookInto();
     if (what === "series") this.showModes();
-    if (what === "address") this.curves.draw();
+    if (what === "address" || what === "closeup") this.curves.draw();
     else this.curves.drawSoon();
     this.updateTrust();
   }
@@ -147,6 +146,8 @@ export class RunPage {
     this.stopping.update(this.feed.detail);
     this.title = `${this.run} · ${levelOf(this.feed.detail)}`;
     this.onTitle();
+    // now that the curves are asked for: Plotly takes the time that their answer takes
+    this.starting ??= this.curves.start().catch((error) => setText(this.notice, error.message));
   }
 
   wantSeries() {

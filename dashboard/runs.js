@@ -12,6 +12,7 @@ import {formatAddress, parseAddress, toggled} from "./state.js";
 import {stateText} from "./trust.js";
 
 const tickInterval = 1000; // ms
+const ahead = 300; // px around the screen in which rows are ready to come into view
 
 export class RunsPage {
   // onHealth(health): for the whole document
@@ -19,16 +20,17 @@ export class RunsPage {
     Object.assign(this, {address, onHealth, rows: new Map()});
     this.title = "Runs";
     this.connection = new Connection({
-      path: "/api/events",
+      run: null,
       poll: async () => this.update(await getJson("/api/runs")),
-      load: async () => void (await Promise.all([...this.rows.values()].map((row) => row.reset()))),
+      load: (missedUntil) => this.load(missedUntil),
       onEvent: (type, data) => this.receive(type, data),
       onHealth: (health) => this.judge(health)
     });
     this.build();
-    this.seen = new IntersectionObserver((entries) => {
-      for (const {isIntersecting, target} of entries) if (isIntersecting) target.row.show();
-    });
+    this.seen = new IntersectionObserver(
+      (entries) => entries.forEach(({isIntersecting, target}) => target.row.setInView(isIntersecting)),
+      {rootMargin: `${ahead}px 0px`}
+    );
   }
 
   build() {
@@ -114,6 +116,10 @@ export class RunsPage {
     this.tick();
   }
 
+  async load(missedUntil) {
+    await Promise.all([...this.rows.values()].map((row) => row.reset(missedUntil)));
+  }
+
   rowOf(id) {
     if (!this.rows.has(id)) this.rows.set(id, new Row(id, (run) => this.choose(run)));
     return this.rows.get(id);
@@ -137,6 +143,7 @@ export class RunsPage {
 
   remove(id, row) {
     this.rows.delete(id);
+    this.seen.unobserve(row.root);
     row.root.remove();
   }
 

@@ -5,8 +5,8 @@
 const firstDelay = 1000; // ms before the first new attempt
 const longestDelay = 30_000; // ms
 const closed = 2; // EventSource.CLOSED: the browser has given up
-const types = ["points", "alert", "status", "stop", "thinned"];
-const browser = {
+const types = ["start", "points", "alert", "status", "stop", "thinned"];
+export const browser = {
   open: (path) => new EventSource(path),
   setTimeout: (...args) => setTimeout(...args),
   clearTimeout: (id) => clearTimeout(id),
@@ -14,20 +14,21 @@ const browser = {
 };
 
 export class Stream {
-  // onFresh: events before this moment may be missing. onState: true when open, false when cut.
-  constructor(path, {onFresh, onEvent, onState}, env = browser) {
-    Object.assign(this, {path, onFresh, onEvent, onState, env});
+  // getPath(): at each opening. onFresh(id): events before this moment may be missing; id "" where
+  // the stream is new. onEvent(type, data, id). onState: true when open, false when cut.
+  constructor(getPath, {onFresh, onEvent, onState}, env = browser) {
+    Object.assign(this, {getPath, onFresh, onEvent, onState, env});
     this.delay = firstDelay;
   }
 
   open() {
     this.close();
-    const source = (this.source = this.env.open(this.path));
+    const source = (this.source = this.env.open(this.getPath()));
     let resumes = false; // no id seen yet: the browser has nothing to resume from
     source.onopen = () => {
       this.delay = firstDelay;
       this.onState(true);
-      if (!resumes) this.onFresh();
+      if (!resumes) this.onFresh("");
     };
     source.onerror = () => {
       this.onState(false);
@@ -36,10 +37,10 @@ export class Stream {
     for (const type of types) {
       source.addEventListener(type, (event) => {
         resumes ||= Boolean(event.lastEventId);
-        this.onEvent(type, JSON.parse(event.data));
+        this.onEvent(type, JSON.parse(event.data), event.lastEventId);
       });
     }
-    source.addEventListener("reset", () => this.onFresh());
+    source.addEventListener("reset", (event) => this.onFresh(event.lastEventId));
   }
 
   openLater() {

@@ -26,7 +26,7 @@ export class TrustBar {
     this.root = h(
       "section",
       {class: "trust", "aria-label": "Connection and worker"},
-      (this.line = h("p", null, this.light, this.state, this.age, this.facts)),
+      h("p", null, this.light, this.state, this.age, this.facts),
       this.problems
     );
   }
@@ -45,8 +45,6 @@ export class TrustBar {
   // Once a second, for the ages alone.
   tick() {
     if (!this.detail) return;
-    const hidden = this.line.scrollWidth > this.line.clientWidth; // on a phone; then keys scroll it
-    setAttribute(this.line, "tabindex", hidden && 0);
     const now = Date.now() / 1000;
     const late = this.lastTime !== null && now - this.lastTime > quietAge;
     setText(
@@ -70,6 +68,7 @@ export function stateText({state, since, status, reason}, runStatus = "running")
 const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 // What the server tells of the road from trainer to page; a field it leaves out is left out here.
+// Plain facts say how it is made, not whether something is missing: a phone has no room for them.
 export function factsOf({lag, drops, worker, diversity, status}) {
   const facts = [];
   const add = (text, title = "", tone = "") => facts.push({text, title, tone});
@@ -98,10 +97,11 @@ export function factsOf({lag, drops, worker, diversity, status}) {
       dead ? "bad" : ""
     );
   if (worker) addWorker(worker, status, add);
-  if (worker?.quality) add(`Q by ${worker.quality}`, qualityText(worker.quality));
+  if (worker?.quality) add(`Q by ${worker.quality}`, qualityText(worker.quality), "plain");
   if (diversity) {
     const {embedder, reference, modes} = diversity;
-    add(`D by ${embedder} on ${reference}`, `${formatCount(modes)} modes in the reference set`);
+    const title = `${formatCount(modes)} modes in the reference set`;
+    add(`D by ${embedder} on ${reference}`, title, "plain");
   }
   return facts;
 }
@@ -128,7 +128,7 @@ function addWorker(worker, status, add) {
     return add("no worker", "start one: sqd worker", status === "running" ? "bad" : "");
   const speed =
     worker.images_per_s == null ? "" : `, ${formatNumber(worker.images_per_s)} images/s`;
-  add(`worker on ${worker.device}`, `${worker.provider ?? ""}${speed}`);
+  add(`worker on ${worker.device}`, `${worker.provider ?? ""}${speed}`, "plain");
 }
 
 const drawFact = ({text, title, tone}) =>

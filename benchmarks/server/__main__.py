@@ -49,7 +49,7 @@ def main() -> None:
             spikes = write_run(embedded.store, RUN, options.steps)
             server, port = serve(embedded.store.redis_url, Path(folder))
             try:
-                wait_for_watch(embedded.store, options.steps)
+                wait_for_watch(embedded.store, RUN, options.steps)
                 results = measure(options, port, spikes)
             finally:
                 server.send_signal(signal.SIGTERM)
@@ -115,12 +115,12 @@ def ask(
     return taken_ms, data
 
 
-def wait_for_watch(store: Store, steps: int) -> None:
+def wait_for_watch(store: Store, run: str, steps: int) -> None:
     """Until the detector has seen the run, which it would have done while it was trained."""
     seen = 0
     while seen < steps:
         time.sleep(LOOK_S)
-        state = store.data.hget(keys.watch(RUN), "state")
+        state = store.data.hget(keys.watch(run), "state")
         seen = json.loads(state)["places"]["weights"][-1] if isinstance(state, bytes) else 0
 
 

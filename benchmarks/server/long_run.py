@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,74 @@ METRICS = (
 Floats = NDArray[np.float64]
 
 
+class LongRun:
+    """A run that no trainer pushes: its rows go straight into the store's columns.
+
+    Args:
+        store: both Redis servers.
+        name: that is free.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store, self.name = store, name
+        link = Link(read_settings(run=name, redis_url=store.redis_url), segment="0123456789ab")
+        link.connect(0)
+        self._segment = link.segment
+        link.close()
+
+    def append(
+        self,
+        step: NDArray[np.int64],
+        time_s: NDArray[np.floating[Any]],
+        values: Mapping[str, Floats],
+    ) -> None:
+        """Add rows of weights pushes, of which row i is that of step i.
+
+        Args:
+            step: (N,) ascending, going on where the last rows ended.
+            time_s: (N,) of the pushes, Unix seconds.
+            values: (N,) of each metric.
+        """
+        place = (self.name, self._segment, "weights")
+        index = {columns.STEP: step, columns.EPOCH: step / 1000, columns.TIME: time_s}
+        index |= {columns.metric_column(name, columns.VALUE): each for name, each in values.items()}
+        writes: list[Write] = []
+        for name, each in index.items():
+            writes += columns.writes(place, name, step, columns.encode_words(each))
+        for batch in _batches(writes):
+            pipe = self._store.data.pipeline(transaction=False)
+            for write in batch:
+                pipe.setrange(write.key, write.offset, write.data)
+            pipe.execute()
+        self._tell(step, time_s, values)
+
+    def _tell(
+        self,
+        step: NDArray[np.int64],
+        time_s: NDArray[np.floating[Any]],
+        values: Mapping[str, Floats],
+    ) -> None:
+        """What else the store knows of a run: its newest points, its rows, what was written."""
+        last, last_s = int(step[-1]), float(time_s[-1])
+        point = {"kind": "weights", "step": last, "epoch": last / 1000, "time": last_s,
+                 "stderr": None, "n": 1, "status": "ok"}  # fmt: skip
+        latest: dict[Any, Any] = {
+            metric: f"{last}|{json.dumps({**point, 'value': float(each[-1])})}"
+            for metric, each in values.items()
+        }
+        rows = {"weights": last + 1, "first_step": 0, "last_step": last, "last_time": last_s}
+        pipe = self._store.data.pipeline(transaction=True)
+        for chunk in range(int(step[0]) // ROWS_PER_CHUNK, last // ROWS_PER_CHUNK + 1):
+            pipe.hincrby(keys.edits(self.name), name_of(self._segment, "weights", chunk), 1)
+        pipe.hincrby(keys.edits(self.name), ALL_CHUNKS, 1)
+        pipe.hset(keys.metrics(self.name), mapping=latest)
+        pipe.hset(
+            keys.rows(self.name),
+            mapping={f"{self._segment}:{name}": value for name, value in rows.items()},
+        )
+        pipe.execute()
+
+
 def write_run(store: Store, run: str, steps: int, seed: int = 0) -> dict[str, int]:
     """Make the run; where each metric has its spike of one step.
 
@@ -35,45 +104,12 @@ def write_run(store: Store, run: str, steps: int, seed: int = 0) -> dict[str, in
         steps: rows of its weights pushes.
         seed: of the noise.
     """
-    link = Link(read_settings(run=run, redis_url=store.redis_url), segment="0123456789ab")
-    link.connect(0)
     rng = np.random.default_rng(seed)
+    made = {metric: _values(rng, steps) for metric in METRICS}
     step = np.arange(steps)
-    start_s = time.time() - steps
-    index = {columns.STEP: step, columns.EPOCH: step / 1000, columns.TIME: start_s + step}
-    spikes = {}
-    latest = {}
-    place = (link.run, link.segment, "weights")
-    writes: list[Write] = []
-    for name, values in index.items():
-        writes += columns.writes(place, name, step, columns.encode_words(values))
-    for metric in METRICS:
-        values, spikes[metric] = _values(rng, steps)
-        column = columns.metric_column(metric, columns.VALUE)
-        writes += columns.writes(place, column, step, columns.encode_words(values))
-        point = {
-            "kind": "weights", "step": steps - 1, "epoch": (steps - 1) / 1000,
-            "time": start_s + steps - 1, "value": values[-1], "stderr": None, "n": 1,
-            "status": "ok",
-        }  # fmt: skip
-        latest[metric] = f"{steps - 1}|{json.dumps(point)}"
-    for batch in _batches(writes):
-        pipe = store.data.pipeline(transaction=False)
-        for write in batch:
-            pipe.setrange(write.key, write.offset, write.data)
-        pipe.execute()
-    chunks = range(-(-steps // ROWS_PER_CHUNK))
-    edits = {name_of(link.segment, "weights", chunk): 1 for chunk in chunks}
-    segment = link.segment
-    rows = {"weights": steps, "first_step": 0, "last_step": steps - 1,
-            "last_time": start_s + steps - 1}  # fmt: skip
-    store.data.hset(keys.edits(run), mapping={**edits, ALL_CHUNKS: 1})
-    store.data.hset(keys.metrics(run), mapping=latest)
-    store.data.hset(
-        keys.rows(run), mapping={f"{segment}:{name}": value for name, value in rows.items()}
-    )
-    link.close()
-    return spikes
+    values = {metric: each for metric, (each, _) in made.items()}
+    LongRun(store, run).append(step, time.time() - steps + step, values)
+    return {metric: spike for metric, (_, spike) in made.items()}
 
 
 def _values(rng: np.random.Generator, steps: int) -> tuple[Floats, int]:

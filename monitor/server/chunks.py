@@ -13,6 +13,7 @@ from monitor.store.columns import ROWS_PER_CHUNK, Place
 from monitor.store.connection import Store
 from monitor.store.rows import MetricColumns, RowTable, read_rows
 from monitor.store.series import Series
+from monitor.types import STATUSES
 
 #: Points that a chunk is outlined with, minimum and maximum of every 64 rows of a full one.
 OUTLINE_POINTS = 128
@@ -36,7 +37,7 @@ class Outline:
         size: of its points.
         lowest, highest: their steps; of no points the largest and the smallest number.
         ascending: whether steps only rise, so that no point of the chunk hides another.
-        points: its shape in `OUTLINE_POINTS`.
+        points: its shape in `OUTLINE_POINTS`, and two for the ends.
     """
 
     size: int
@@ -51,13 +52,22 @@ def outline(series: Series) -> Outline:
     if series.step.size == 0:
         return Outline(0, np.inf, -np.inf, True, series)
     steps = series.step
-    return Outline(
-        steps.size,
-        float(steps.min()),
-        float(steps.max()),
-        bool((np.diff(steps) > 0).all()),
-        _compact(downsample(series, OUTLINE_POINTS)),
-    )
+    ascending = bool((steps[1:] > steps[:-1]).all())
+    lowest, highest = (steps[0], steps[-1]) if ascending else (steps.min(), steps.max())
+    return Outline(steps.size, float(lowest), float(highest), ascending, _compact(_shape(series)))
+
+
+def _shape(series: Series) -> Series:
+    """The ends of a chunk, and minimum and maximum of every 64 rows of a full one."""
+    full = series.step.size == ROWS_PER_CHUNK and series.status.strides == (0,)
+    if not (full and series.status[0] == STATUSES.index("ok") and np.isfinite(series.value).all()):
+        return downsample(series, OUTLINE_POINTS)
+    # What `downsample` does for evenly spaced steps, several times as fast.
+    rows = series.value.reshape(-1, ROWS_PER_CHUNK * 2 // OUTLINE_POINTS)
+    starts = np.arange(0, ROWS_PER_CHUNK, rows.shape[1])
+    ends = [0, ROWS_PER_CHUNK - 1]
+    chosen = np.concatenate([ends, starts + rows.argmin(1), starts + rows.argmax(1)])
+    return series.take(np.unique(chosen))
 
 
 class Shelf:
@@ -194,14 +204,17 @@ def _compact(series: Series) -> Series:
 
 
 def _shrunk(values: Any) -> Any:
-    if values.size == 0:
-        return values
-    first = values[0]
-    same = np.isnan(values).all() if first != first else (values == first).all()
-    if same:
-        return np.broadcast_to(first, values.shape)
+    if values.size and _is_one_number(values):
+        return np.broadcast_to(values[0], values.shape)
     # A view would keep all that it is a view of.
     return values if values.base is None else values.copy()
+
+
+def _is_one_number(values: Any) -> bool:
+    first, last = values[0], values[-1]
+    if first != first:
+        return bool(np.isnan(values).all())
+    return bool(first == last and (values == first).all())
 
 
 def _bytes(series: Series, names: Sequence[str]) -> int:

@@ -2,15 +2,16 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from monitor.server.errors import QUERY_ERRORS, RUN_ERRORS
-from monitor.server.hub import ALL, Hub
+from monitor.server.hub import Hub, Topic, stream_of
 from monitor.server.parameters import RunId, StoreOfApp
+from monitor.server.places import Places, split_id
 from monitor.store.connection import Store
 from monitor.store.events import newest_id, still_holds
 from monitor.store.runs import read_run
@@ -22,8 +23,10 @@ PING_S = 15
 RETRY_MS = 1000
 #: Ids are two numbers that fit into 64 bits.
 EVENT_ID = re.compile(r"\d{1,19}-\d{1,19}", re.ASCII)
-#: Longest id that is looked at, characters: two numbers and what stands between.
-MOST_ID = 64
+#: Runs that one line may follow: as many as a browser may have windows.
+MOST_TOPICS = 64
+#: Longest id that is looked at, characters: two numbers and what stands around, of each run.
+MOST_ID = 42 * (MOST_TOPICS + 2)
 
 router = APIRouter(prefix="/api", tags=["events"])
 
@@ -40,19 +43,32 @@ LastEventIdQuery = Annotated[
         examples=["1795300000000-0"],
     ),
 ]
+Runs = Annotated[
+    list[Annotated[str, Query(max_length=keys.MAX_RUN_NAME)]],
+    Query(
+        alias="run",
+        max_length=MOST_TOPICS,
+        description="that is followed as on its own stream; repeated: several on one line",
+        examples=[["demo"]],
+    ),
+]
+Newest = Annotated[
+    bool,
+    Query(description="beside them the newest of all runs, as without `run`", examples=[True]),
+]
 #: One event of a stream; the first has an id alone.
 EVENT = {
     "type": "object",
     "properties": {
         "id": {"type": "string", "description": "resume after it with Last-Event-ID"},
-        "event": {"enum": ["points", "alert", "status", "stop", "reset"]},
+        "event": {"enum": ["start", "points", "alert", "status", "thinned", "stop", "reset"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
         "retry": {"type": "integer", "description": "milliseconds"},
     },
 }
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "`points`, `alert`, `status`, `stop` and `reset` events (docs/api.md)",
+        "description": "events, of the names that docs/api.md lists",
         "content": {"text/event-stream": {"schema": EVENT}},
     }
 }
@@ -74,19 +90,26 @@ def stream_run_events(
     place = _place(store, keys.events(run), seen)
     status = read_run(store, run).status
     greeting = [] if seen else [_status(run, status, place)]
-    return _answer(request.app.state.hub, run, place, seen, greeting)
+    places = Places([run], [place])
+    return _answer(request.app.state.hub, places, [seen], greeting)
 
 
 @router.get("/events", response_class=EventSourceResponse, responses={**QUERY_ERRORS, **STREAM})
 def stream_all_events(
     store: StoreOfApp,
     request: Request,
+    runs: Runs = [],  # noqa: B006 - FastAPI hands out copies
+    newest: Newest = False,
     last_event_id: LastEventId = None,
     last_event_id_query: LastEventIdQuery = None,
 ) -> EventSourceResponse:
-    """Newest points, alerts and status of all runs as they come."""
+    """Newest points, alerts and status of all runs as they come, or all events of some runs."""
     seen = last_event_id or last_event_id_query
-    return _answer(request.app.state.hub, None, _place(store, ALL, seen), seen, [])
+    shared = bool(runs or newest)
+    topics: list[Topic] = [*([None] if newest or not runs else []), *dict.fromkeys(runs)]
+    seen_of = split_id(seen, len(topics)) if shared else [seen]
+    found = [_place(store, stream_of(t), s) for t, s in zip(topics, seen_of, strict=True)]
+    return _answer(request.app.state.hub, Places(topics, found, shared=shared), seen_of, [])
 
 
 def _place(store: Store, stream: str, seen: str | None) -> str:
@@ -97,34 +120,40 @@ def _place(store: Store, stream: str, seen: str | None) -> str:
 
 
 def _answer(
-    hub: Hub, run: str | None, place: str, seen: str | None, greeting: list[ServerSentEvent]
+    hub: Hub, places: Places, seen: Sequence[str | None], greeting: list[ServerSentEvent]
 ) -> EventSourceResponse:
-    # An id without data: nothing is dispatched, but the browser resumes from here.
-    first = [ServerSentEvent(id=place, retry=RETRY_MS), *greeting]
-    if seen and seen != place:
-        first.append(_reset(place))
-    return EventSourceResponse(_events(hub, run, place, first), ping=PING_S)
+    hello = places.id(places.topics[0])
+    # An id without data: nothing is dispatched, but the browser resumes from here. Who shares a
+    # line has to know where to resume when others come to it.
+    start = {"data": "{}", "event": "start"} if places.shared else {}
+    first = [ServerSentEvent(id=hello, retry=RETRY_MS, **start), *greeting]
+    for topic, before in zip(places.topics, seen, strict=True):
+        if before and before != places[topic]:
+            first.append(_reset(places.id(topic)))
+    return EventSourceResponse(_events(hub, places, first), ping=PING_S)
 
 
 async def _events(
-    hub: Hub, run: str | None, place: str, first: list[ServerSentEvent]
+    hub: Hub, places: Places, first: list[ServerSentEvent]
 ) -> AsyncIterator[ServerSentEvent]:
-    with hub.listen(run) as listener:
+    with hub.listen(places.topics) as listener:
         for event in first:
             yield event
-        while await listener.woken() and not hub.closed:
-            page = await hub.read(listener, place)
-            if page.reset:
-                place = page.reset
-                yield _reset(place)
-            for entry in page.events:
-                place = entry.id
-                yield ServerSentEvent(entry.data, event=entry.name, id=entry.id)
-            if page.gone and run is not None:
-                yield _status(run, "deleted", None)
-                return
-            if page.more:
-                listener.awake.set()
+        while (due := await listener.woken()) and not hub.closed:
+            for topic in places.going_on(due):
+                page = await hub.read(topic, places[topic])
+                if page.reset:
+                    yield _reset(places.move(topic, page.reset))
+                for entry in page.events:
+                    place = places.move(topic, entry.id)
+                    yield ServerSentEvent(entry.data, event=entry.name, id=place)
+                if page.gone and topic is not None:
+                    yield _status(topic, "deleted", places.id(topic) if places.shared else None)
+                    if not places.shared:
+                        return
+                    places.end(topic)
+                elif page.more:
+                    listener.wake([topic])
 
 
 def _status(run: str, status: str, place: str | None) -> ServerSentEvent:

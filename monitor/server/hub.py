@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,23 +49,35 @@ class Page:
         return bool(self.reset) or len(self.events) >= PAGE
 
 
+#: What is listened to: one run, or the newest of all of them.
+Topic = str | None
+
+
+def stream_of(topic: Topic) -> str:
+    """Key of a topic's events."""
+    return ALL if topic is None else keys.events(topic)
+
+
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One open event stream. Its `awake` is set whenever there may be something to read."""
+    """One open line to a browser, and of which of its topics there may be something to read."""
 
-    run: str | None
+    topics: Sequence[Topic]
+    due: set[Topic] = field(default_factory=set)
     awake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @property
-    def stream(self) -> str:
-        """Key of what it listens to."""
-        return ALL if self.run is None else keys.events(self.run)
+    def wake(self, topics: Iterable[Topic]) -> None:
+        """There may be something to read of those of `topics` that it listens to."""
+        self.due.update(set(topics).intersection(self.topics))
+        if self.due:
+            self.awake.set()
 
-    async def woken(self) -> bool:
-        """True, as soon as there may be something to read."""
+    async def woken(self) -> list[Topic]:
+        """The topics to be read now, in their order, as soon as there is one."""
         await self.awake.wait()
         self.awake.clear()
-        return True
+        due, self.due = self.due, set()
+        return [topic for topic in self.topics if topic in due]
 
 
 class Hub:
@@ -88,7 +100,7 @@ class Hub:
 
     @property
     def listeners(self) -> int:
-        """How many event streams are open."""
+        """How many lines are open."""
         return len(self._listeners)
 
     @property
@@ -111,32 +123,33 @@ class Hub:
         self._thread.join(2 * BLOCK_MS / 1000)
 
     @contextlib.contextmanager
-    def listen(self, run: str | None) -> Iterator[Listener]:
-        """A listener to one run, or to all; awake from the beginning."""
-        listener = Listener(run)
-        listener.awake.set()
+    def listen(self, topics: Sequence[Topic]) -> Iterator[Listener]:
+        """A listener to one topic or more; awake from the beginning."""
+        listener = Listener(topics)
+        listener.wake(topics)
         self._listeners.add(listener)
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
 
-    async def read(self, listener: Listener, after: str) -> Page:
-        """What came after an id, as of now; nothing while Redis is away."""
-        place = (listener.stream, after)
+    async def read(self, topic: Topic, after: str) -> Page:
+        """What came of a topic after an id, as of now; nothing while Redis is away."""
+        place = (stream_of(topic), after)
         if place not in self._reads:
-            read = asyncio.to_thread(_read, self._store, listener.run, *place)
+            read = asyncio.to_thread(_read, self._store, topic, *place)
             self._reads[place] = asyncio.create_task(read)
         # Shared: it goes on for the others when this listener leaves.
         return await asyncio.shield(self._reads[place])
 
     def _wake(self, runs: set[str] | None) -> None:
-        woken = [each for each in self._listeners if runs is None or each.run in {*runs, None}]
-        quiet = {each.stream for each in self._listeners.difference(woken)}
+        heard = {topic for each in self._listeners for topic in each.topics}
+        woken = heard if runs is None else heard.intersection({*runs, None})
+        quiet = {stream_of(topic) for topic in heard - woken}
         # What was read of the others may lack what happened now.
         self._reads = {place: read for place, read in self._reads.items() if place[0] in quiet}
-        for listener in woken:
-            listener.awake.set()
+        for listener in self._listeners:
+            listener.wake(woken)
 
     def _tell(self, runs: set[str] | None) -> None:
         """Wake the listeners of `runs` (None: all) from another thread."""

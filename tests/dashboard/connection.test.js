@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {beforeEach, test} from "node:test";
 import {ApiError} from "../../dashboard/api.js";
 import {Connection} from "../../dashboard/connection.js";
+import {Stream} from "../../dashboard/stream.js";
 import {Clock, FakeSource} from "./fakes.js";
 
 const sources = FakeSource.opened;
@@ -23,16 +24,17 @@ function connect() {
       return () => (world.look = null);
     }
   });
+  const sourceEnv = clock.env({open: (path) => new FakeSource(path), random: () => 1});
   const connection = new Connection(
     {
-      path: "/api/events",
+      run: null,
       poll: () => answer("poll"),
       load: () => answer("load"),
       onEvent: () => {},
       onHealth: ({state}) => world.states.push(state)
     },
     env,
-    clock.env({open: (path) => new FakeSource(path), random: () => 1})
+    (run, handlers) => new Stream(() => "/api/events", handlers, sourceEnv)
   );
   connection.start();
   return Object.assign(world, {connection, take: () => world.calls.splice(0)});

@@ -10,6 +10,7 @@ export class Clock {
   env(more = {}) {
     return {
       now: () => this.time,
+      clock: () => this.time,
       setTimeout: (run, wait) => {
         this.timers.set(++this.ids, {run, at: this.time + wait});
         return this.ids;

@@ -9,8 +9,9 @@ function storeOf(points = 4) {
   const fetchSeries = (metrics, n) =>
     new Promise((resolve, reject) => requests.push({metrics, n, resolve, reject}));
   const changes = [];
-  const store = new SeriesStore(fetchSeries, () => changes.push(1), points);
-  return {store, requests, changes};
+  const clock = {time: 1};
+  const store = new SeriesStore(fetchSeries, () => changes.push(1), points, () => clock.time);
+  return {store, requests, changes, clock};
 }
 
 test("events while the series is fetched are neither lost nor doubled", async () => {
@@ -54,6 +55,25 @@ test("after a reset the old rows stay until the new ones are here", async () => 
   assert.deepEqual(store.get("Q").step, [1, 2, 5, 8, 9]);
 });
 
+test("after a gap only what was asked before its end comes again", async () => {
+  const {store, requests, clock} = storeOf();
+  store.want(["Q"]);
+  requests[0].resolve({Q: columns([1])});
+  await settle();
+  clock.time += 10;
+  const ended = clock.time;
+  store.want(["D"]); // its answer holds what the gap hid
+  const failed = store.reset(ended);
+  assert.deepEqual(
+    requests.slice(1).map(({metrics}) => metrics),
+    [["D"], ["Q"]]
+  );
+  requests[2].reject(new Error("away"));
+  await assert.rejects(failed, /away/);
+  store.reset(ended);
+  assert.deepEqual(requests[3].metrics, ["Q"], "what did not come is asked for again");
+});
+
 test("an answer that a later request has overtaken is dropped", async () => {
   const {store, requests} = storeOf();
   store.want(["Q"]);
@@ -78,6 +98,19 @@ test("a series that grew too long is fetched again, downsampled", async () => {
   requests[1].resolve({Q: columns([1, 5, 9])});
   await settle();
   assert.deepEqual(store.get("Q").step, [1, 5, 9, 10]);
+});
+
+test("what comes while an answer is late does not lift the limit", async () => {
+  const {store, requests} = storeOf(4);
+  store.want(["Q"]);
+  store.add({Q: columns([5, 6, 7, 8, 9, 10, 11, 12])});
+  requests[0].resolve({Q: columns([1, 2, 3, 4])});
+  await settle();
+  assert.equal(requests.length, 2, "twelve rows are too many for four points");
+  requests[1].resolve({Q: columns([1, 5, 9, 12])});
+  await settle();
+  assert.deepEqual(store.get("Q").step, [1, 5, 9, 12]);
+  assert.equal(requests.length, 2);
 });
 
 test("a server that does not downsample is not asked for ever", async () => {

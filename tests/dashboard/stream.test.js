@@ -7,7 +7,7 @@ function streamOf() {
   const clock = new Clock();
   const log = [];
   const stream = new Stream(
-    "/api/events",
+    () => "/api/events",
     {
       onFresh: () => log.push("fresh"),
       onEvent: (type, data) => log.push([type, data]),

@@ -66,12 +66,17 @@ def values_of(events: list[Received], metric: str) -> list[float]:
     return found
 
 
+def started(laboratory: Laboratory, name: str) -> Run:
+    """A run with one point."""
+    run = laboratory.start(name)
+    laboratory.weights(run, {"S.G": [0.0]})
+    return run
+
+
 @pytest.fixture
 def run(laboratory: Laboratory) -> Run:
     """A run called demo, with one point."""
-    run = laboratory.start("demo")
-    laboratory.weights(run, {"S.G": [0.0]})
-    return run
+    return started(laboratory, "demo")
 
 
 def test_points_of_a_block_come_as_columns(
@@ -262,6 +267,102 @@ def test_closed_tabs_leave_nothing_behind(
     while "sqd_sse_clients 0.0" not in client.get("/metrics").text:
         assert time.monotonic() < give_up_s
         time.sleep(0.05)
+
+
+class TestSharedLine:
+    """One line for all tabs of a browser: several runs, and the list, each as if alone."""
+
+    def shared(self, client: httpx.Client, query: str, last_id: str = "") -> EventStream:
+        stream = EventStream(
+            str(client.base_url),
+            f"{ALL}?{query}",
+            **({"Last-Event-ID": last_id} if last_id else {}),
+        )
+        assert stream.status == 200
+        return stream
+
+    def test_tells_of_each_and_says_which_spoke(
+        self, client: httpx.Client, laboratory: Laboratory, run: Run
+    ) -> None:
+        other, third = started(laboratory, "other"), started(laboratory, "third")
+        with self.shared(client, "newest=1&run=other&run=demo") as stream:
+            hello = stream.next()
+            laboratory.weights(third, {"S.G": [3.0]}, steps=[2])
+            laboratory.weights(run, {"S.G": [1.0]}, steps=[2])
+            laboratory.weights(other, {"S.G": [2.0]}, steps=[2])
+            heard = [stream.next() for _ in range(5)]
+        assert (hello.name, hello.id.count(",")) == ("start", 2)
+        told = [(event.id.partition(":")[0], event.data["run"]) for event in heard]
+        newest = [run for number, run in told if number == "0"]
+        assert newest == ["third", "demo", "other"]
+        assert {pair for pair in told if pair[0] != "0"} == {("1", "other"), ("2", "demo")}
+        assert all(("latest" in event.data) == (event.id[0] == "0") for event in heard)
+
+    @pytest.mark.parametrize("how", ["header", "query"])
+    def test_resumes_every_run_without_a_gap_or_a_double(
+        self, client: httpx.Client, laboratory: Laboratory, run: Run, how: str
+    ) -> None:
+        other = started(laboratory, "other")
+        with self.shared(client, "run=demo&run=other") as stream:
+            stream.next()
+            for step in (2, 3):
+                laboratory.weights(run, {"S.G": [float(step)]}, steps=[step])
+                laboratory.weights(other, {"S.G": [10.0 * step]}, steps=[step])
+            seen = [stream.next() for _ in range(3)]
+        laboratory.weights(run, {"S.G": [4.0]}, steps=[4])
+        query = f"&last_event_id={seen[-1].id}" if how == "query" else ""
+        header = seen[-1].id if how == "header" else ""
+        with self.shared(client, f"run=demo&run=other{query}", header) as stream:
+            stream.next()
+            seen += [stream.next() for _ in range(2)]
+        for name, values in (("demo", [2.0, 3.0, 4.0]), ("other", [20.0, 30.0])):
+            assert values_of([e for e in seen if e.data["run"] == name], "S.G") == values
+
+    def test_one_run_begins_where_another_resumes(
+        self, client: httpx.Client, laboratory: Laboratory, run: Run
+    ) -> None:
+        other = started(laboratory, "other")
+        with self.shared(client, "run=demo") as stream:
+            last_id = stream.next().id
+        laboratory.weights(run, {"S.G": [2.0]}, steps=[2])
+        query = f"run=demo&run=other&last_event_id={last_id.partition(':')[2]},"
+        with self.shared(client, query) as stream:
+            stream.next()
+            laboratory.weights(other, {"S.G": [2.0]}, steps=[2])
+            heard = [stream.next() for _ in range(2)]
+        assert sorted(values_of(heard, "S.G")) == [2.0, 2.0]
+
+    def test_what_cannot_be_resumed_is_reset_alone(
+        self, client: httpx.Client, laboratory: Laboratory, run: Run
+    ) -> None:
+        started(laboratory, "other")
+        with self.shared(client, "run=other&run=demo") as stream:
+            place = stream.next().id.partition(":")[2].partition(",")[0]
+        with self.shared(client, "run=other&run=demo", f"0:{place},1-1") as stream:
+            hello, reset = stream.next(), stream.next()
+            laboratory.weights(run, {"S.G": [1.0]}, steps=[2])
+            assert stream.next().data["run"] == "demo"
+        assert hello.name == "start"
+        assert (reset.name, reset.id.partition(":")[0]) == ("reset", "1")
+
+    def test_ends_for_a_deleted_or_unknown_run_alone(
+        self, client: httpx.Client, laboratory: Laboratory, run: Run
+    ) -> None:
+        other = started(laboratory, "other")
+        with self.shared(client, "run=demo&run=nobody&run=other") as stream:
+            stream.next()
+            gone = stream.next()
+            assert (gone.id[0], gone.data) == ("1", {"run": "nobody", "status": "deleted"})
+            client.delete("/api/runs/demo")
+            gone = stream.next()
+            assert (gone.id[0], gone.data) == ("0", {"run": "demo", "status": "deleted"})
+            laboratory.weights(other, {"S.G": [1.0]}, steps=[2])
+            assert stream.next().data["run"] == "other"
+
+    def test_counts_as_one_listener(self, client: httpx.Client, run: Run) -> None:
+        with self.shared(client, "newest=1&run=demo&run=nobody") as stream:
+            stream.next()
+            assert "sqd_sse_clients 1.0" in client.get("/metrics").text
 
 
 class TestRedisAway:

@@ -1,6 +1,7 @@
 """The dashboard's files."""
 
 import gzip
+import re
 from pathlib import Path
 
 import httpx
@@ -13,8 +14,19 @@ from monitor.server import page
 @pytest.mark.parametrize("path", ["/", "/runs/demo", "/runs/a%20b%25"])
 def test_page_is_served_at_its_addresses(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
-    assert answer.text == (page.assets_dir() / "index.html").read_text()
+    plain = [line for line in answer.text.splitlines() if "preload" not in line]
+    assert plain == (page.assets_dir() / "index.html").read_text().splitlines()
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_page_names_all_that_it_will_load(client: httpx.Client) -> None:
+    answer = client.get("/runs/demo").text
+    modules = re.findall(r'<link rel="modulepreload" href="/static/([^"]+)">', answer)
+    worker = {"shared.js", "exchange.js"}
+    assert set(modules) == {path.name for path in page.assets_dir().glob("*.js")} - worker
+    assert len(modules) == len(set(modules))
+    assert '<link rel="preload" as="script" href="/static/plotly.min.js">' in answer
+    assert "plotly.min.js" not in client.get("/").text
 
 
 def test_every_module_is_served(client: httpx.Client) -> None:
