@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from monitor.alerts.rule import Rule, parse_rules
 from monitor.errors import RuleError, SettingsError
+from monitor.store.limits import LEAST_GRIDS
 from monitor.types import Severity
 
 #: Looked for in the working directory, then in the home.
@@ -86,7 +87,7 @@ class Settings(BaseSettings):
     )
     retain_grids: int = Field(
         500,
-        ge=10,
+        ge=LEAST_GRIDS,
         description="Image grids and mode histograms kept of a run: evenly, and those near alerts.",
     )
     token: SecretStr | None = Field(

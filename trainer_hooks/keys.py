@@ -67,8 +67,7 @@ def check_run(name: object) -> str:
 
 
 def check_network(name: object) -> str:
-    """Return `name` if it may name a network: its metrics are ``S.<name>``, ``S.<name>/<tensor>``
-    and ``S.<name>@epoch``, which must stay apart."""
+    """Return `name` if the metrics of a network so called stay apart: ``S.<name>/<tensor>``, …"""
     checked = check_name(name, what="network name", longest=MAX_RUN_NAME)
     if "/" in checked or checked.endswith(EPOCH_SUFFIX):
         raise BadNameError(f"network name {checked!r} must not hold '/' or end with '@epoch'")
@@ -121,14 +120,18 @@ def notices(shard: int) -> str:
 
 
 def waiting_points(shard: int) -> str:
-    """Sorted set: points of networks spread over ranks whose parts are not all there, scored by
-    when they are waited for no longer (Redis clock, seconds)."""
+    """Sorted set: points whose parts of ranks are not all there, scored by their end (seconds)."""
     return f"sqd:{{{shard}}}:waiting_points"
 
 
 def kept(shard: int) -> str:
     """Set: runs that no limit removes."""
     return f"sqd:{{{shard}}}:kept"
+
+
+def limits(shard: int) -> str:
+    """Hash: run to its own limits (JSON), where it has any."""
+    return f"sqd:{{{shard}}}:limits"
 
 
 def retention(shard: int) -> str:

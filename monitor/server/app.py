@@ -15,6 +15,7 @@ from monitor.server import (
     alerts,
     events,
     health,
+    limits,
     page,
     prometheus,
     runs,
@@ -105,7 +106,8 @@ def _add_routes(app: FastAPI, gate: Gate | None) -> None:
     app.include_router(health.router)
     app.include_router(page.router)
     needs = [] if gate is None else [Depends(gate)]
-    for guarded in (runs, alerts, user_rules, series, samples, events, prometheus, stopping):
+    rooms = (runs, alerts, user_rules, series, samples, events, prometheus, stopping, limits)
+    for guarded in rooms:
         app.include_router(
             guarded.router, dependencies=needs, responses={} if gate is None else AUTH_ERRORS
         )
