@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from monitor.alerts.rule import Rule, parse_rules
 from monitor.errors import RuleError, SettingsError
-from monitor.store.limits import LEAST_GRIDS
+from monitor.store.limits import LEAST_GRIDS, MOST_GRIDS
 from monitor.types import Severity
 
 #: Looked for in the working directory, then in the home.
@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     retain_grids: int = Field(
         500,
         ge=LEAST_GRIDS,
+        le=MOST_GRIDS,
         description="Image grids and mode histograms kept of a run: evenly, and those near alerts.",
     )
     token: SecretStr | None = Field(

@@ -7,7 +7,7 @@ import typer
 from monitor.cli.options import REDIS, takes_settings
 from monitor.config import Settings
 from monitor.store.connection import open_store
-from monitor.store.limits import LEAST_GRIDS, NONE_OWN, OwnLimits, set_limits
+from monitor.store.limits import LEAST_GRIDS, MOST_GRIDS, NONE_OWN, OwnLimits, set_limits
 from monitor.store.retention import keep_run, kept_runs
 
 NAME = "keep"
@@ -30,7 +30,9 @@ def run(
     ] = None,
     grids: Annotated[
         int | None,
-        typer.Option(min=LEAST_GRIDS, help="Image grids and mode histograms kept of it."),
+        typer.Option(
+            min=LEAST_GRIDS, max=MOST_GRIDS, help="Image grids and mode histograms kept of it."
+        ),
     ] = None,
     off: Annotated[
         bool, typer.Option("--off", help="Take the mark and its own limits back.")

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.store.control import MOST_BY, MOST_REASON
-from monitor.store.limits import LEAST_GRIDS
+from monitor.store.limits import LEAST_GRIDS, MOST_GRIDS
 
 
 class StopRequest(BaseModel):
@@ -51,5 +51,9 @@ class LimitsInfo(BaseModel):
         examples=[2_000_000_000],
     )
     grids: int | None = Field(
-        None, ge=LEAST_GRIDS, description="image grids, and mode histograms, kept", examples=[100]
+        None,
+        ge=LEAST_GRIDS,
+        le=MOST_GRIDS,
+        description="image grids, and mode histograms, kept",
+        examples=[100],
     )

@@ -11,6 +11,8 @@ from trainer_hooks import keys
 
 #: No limit leaves fewer image grids, and mode histograms, of a run.
 LEAST_GRIDS = 10
+#: And none more: beyond, the worker thins by itself (store/finish.py).
+MOST_GRIDS = 2000
 
 #: Give a run limits of its own. KEYS 1 segments, 2 limits · ARGV 1 run, 2 JSON, "" for none
 #: Returns 0 if there is no such run.
@@ -29,7 +31,7 @@ class OwnLimits:
     Attributes:
         days: after its end that it is kept; 0 for ever.
         bytes: that it may take alone; 0 for any. The settings have no such bound.
-        grids: image grids, and mode histograms; `LEAST_GRIDS` at least.
+        grids: image grids, and mode histograms; `LEAST_GRIDS` … `MOST_GRIDS`.
     Raises:
         LimitsError: one of them is out of bounds; names it, its value and the bound.
     """
@@ -39,10 +41,12 @@ class OwnLimits:
     grids: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value in self.as_dict().items():
-            least = LEAST_GRIDS if name == "grids" else 0
-            if value is not None and not (least <= value < math.inf):
-                raise LimitsError(f"{name} is {value}; expected a number from {least} on")
+        if self.grids is not None and not LEAST_GRIDS <= self.grids <= MOST_GRIDS:
+            bounds = f"{LEAST_GRIDS} … {MOST_GRIDS}"
+            raise LimitsError(f"grids is {self.grids}; expected a number in {bounds}")
+        for name, value in (("days", self.days), ("bytes", self.bytes)):
+            if value is not None and not 0 <= value < math.inf:
+                raise LimitsError(f"{name} is {value}; expected a number from 0 on")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form, as REST carries it."""

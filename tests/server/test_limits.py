@@ -38,6 +38,7 @@ def test_limits_are_given_replaced_and_taken_back(
         ({"bytes": -1}, "request body, bytes: Input should be greater than or equal to 0"),
         ({"bytes": 1.5}, "request body, bytes: Input should be a valid integer"),
         ({"grids": 9}, "request body, grids: Input should be greater than or equal to 10"),
+        ({"grids": 2001}, "request body, grids: Input should be less than or equal to 2000"),
         ({"weeks": 1}, "request body, weeks: Extra inputs are not permitted"),
         ([], "request body, as a whole: Input should be a valid dictionary"),
     ],

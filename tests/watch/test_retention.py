@@ -44,17 +44,22 @@ class Clock:
 @pytest.fixture
 def lease(store: Store) -> Lease:
     """The right to watch."""
+    return leased(store)
+
+
+def leased(store: Store) -> Lease:
+    """The right to watch, from now on: what takes long to make is made before."""
     found = WatchStore(store, "watch").lease(0)
     assert found is not None
     return found
 
 
 @pytest.fixture
-def sweep(store: Store, lease: Lease) -> Sweep:
+def sweep(store: Store) -> Sweep:
     """Applies limits until nothing is left to do, each time as somebody who just came."""
 
     def until_done(limits: Limits) -> None:
-        retention = Retention(store, 0, limits, Clock())
+        retention, lease = Retention(store, 0, limits, Clock()), leased(store)
         for _ in range(10):
             retention.sweep(lease, read_pulses(store))
 
@@ -85,8 +90,9 @@ def batches(queue: JobQueue, trainer: Trainer, image: Any, numbers: range) -> No
         )
 
 
-def with_alert(store: Store, lease: Lease, run: str) -> None:
+def with_alert(store: Store, run: str) -> None:
     """Something grave began at step 5000 and was seen at 5300."""
+    lease = leased(store)
     alert = Alert(run, run, "mode_collapse", 5000, 5300, ("D",), "critical", "D fell.", 3.0)
     assert WatchStore(store, "watch").commit(lease, run, None, [alert]) == "stored"
 
@@ -265,10 +271,10 @@ def test_everything_is_checked_again_in_the_last_step(store: Store, lease: Lease
 
 
 def test_pictures_are_thinned_evenly_and_kept_around_alerts(
-    store: Store, queue: JobQueue, any_image: Any, lease: Lease, sweep: Sweep
+    store: Store, queue: JobQueue, any_image: Any, sweep: Sweep
 ) -> None:
     batches(queue, Trainer(store), any_image, range(100))
-    with_alert(store, lease, "demo")
+    with_alert(store, "demo")
     sweep(Limits(grids=40))
     steps = grid_steps(store, "demo")
     assert len(steps) == 40
@@ -291,11 +297,11 @@ def test_pictures_are_thinned_evenly_and_kept_around_alerts(
 
 
 def test_own_number_of_pictures(
-    store: Store, queue: JobQueue, any_image: Any, lease: Lease, sweep: Sweep
+    store: Store, queue: JobQueue, any_image: Any, sweep: Sweep
 ) -> None:
     for run in ("few", "many", "others"):
         batches(queue, Trainer(store, run), any_image, range(100))
-        with_alert(store, lease, run)
+        with_alert(store, run)
     set_limits(store, "few", OwnLimits(grids=30))
     set_limits(store, "many", OwnLimits(grids=90))
     sweep(Limits(grids=60))
@@ -322,7 +328,7 @@ def test_own_age(store: Store, sweep: Sweep, caplog: pytest.LogCaptureFixture) -
 
 
 def test_run_over_its_own_bytes_loses_pictures_and_another_none(
-    store: Store, queue: JobQueue, any_image: Any, lease: Lease
+    store: Store, queue: JobQueue, any_image: Any
 ) -> None:
     clock = Clock()
     retention = Retention(store, 0, Limits(), clock)
@@ -331,10 +337,11 @@ def test_run_over_its_own_bytes_loses_pictures_and_another_none(
         batches(queue, trainer, any_image, range(100))
         names: Any = store.data.hkeys(keys.grids(run))
         store.data.hset(keys.grids(run), mapping=dict.fromkeys(names, b"x" * 20_000))
-        with_alert(store, lease, run)
+        with_alert(store, run)
         store.data.hset(keys.meta(run), "heartbeat", store.now_s() - 9 * DAY_S)
     set_limits(store, "small", OwnLimits(bytes=1_000_000))
     set_limits(store, "large", OwnLimits(bytes=10_000_000))
+    lease = leased(store)
     for _ in range(4):
         clock.now_s += CENSUS_S
         retention.sweep(lease, read_pulses(store))
@@ -350,13 +357,14 @@ def test_run_over_its_own_bytes_loses_pictures_and_another_none(
 
 
 def test_run_that_cannot_fit_its_own_bytes_is_removed_when_it_has_ended(
-    store: Store, queue: JobQueue, any_image: Any, lease: Lease, caplog: pytest.LogCaptureFixture
+    store: Store, queue: JobQueue, any_image: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
     retention = Retention(store, 0, Limits(), clock)
 
     def counted() -> None:
         clock.now_s += CENSUS_S
+        lease = leased(store)
         retention.sweep(lease, read_pulses(store))
         retention.sweep(lease, read_pulses(store))
 
@@ -400,8 +408,13 @@ def test_own_limits_that_were_taken_back_remove_nothing(
 
 
 def test_own_limits_are_checked(store: Store) -> None:
-    for name, value, least in (("days", -1, 0), ("bytes", -1, 0), ("grids", 9, 10)):
-        with pytest.raises(LimitsError, match=f"{name} is {value}; expected a number from {least}"):
+    for name, value, bound in (
+        ("days", -1, "from 0 on"),
+        ("bytes", -1, "from 0 on"),
+        ("grids", 9, "in 10 … 2000"),
+        ("grids", 2001, "in 10 … 2000"),
+    ):
+        with pytest.raises(LimitsError, match=f"{name} is {value}; expected a number {bound}"):
             OwnLimits(**{name: value})
     with pytest.raises(LimitsError, match="days is nan"):
         OwnLimits(days=float("nan"))
