@@ -1,12 +1,11 @@
 """A run of millions of steps, written straight into the store's columns."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.server.points import METRICS, Points
 from monitor.store import columns
 from monitor.store.columns import ROWS_PER_CHUNK, Write
 from monitor.store.connection import Store
@@ -17,72 +16,49 @@ from trainer_hooks.settings import read_settings
 
 #: Commands of one round trip.
 PIPELINE = 500
-#: Metrics of the run: the networks' angles, and what a trainer sends.
-METRICS = (
-    *("S.G", "S.D", "loss.G", "loss.D", "grad.G", "grad.D", "penalty.D", "lr", "beta"),
-    "gpu.memory",
-)
-
-Floats = NDArray[np.float64]
 
 
-def write_run(store: Store, run: str, steps: int, seed: int = 0) -> dict[str, int]:
-    """Make the run; where each metric has its spike of one step.
+def write_run(store: Store, run: str, points: Points) -> None:
+    """Make the run.
 
     Args:
         store: both Redis servers.
         run: a name that is free.
-        steps: rows of its weights pushes.
-        seed: of the noise.
+        points: of its weights pushes, one a row.
     """
     link = Link(read_settings(run=run, redis_url=store.redis_url), segment="0123456789ab")
     link.connect(0)
-    rng = np.random.default_rng(seed)
-    step = np.arange(steps)
-    start_s = time.time() - steps
+    step = np.arange(points.steps)
+    last, start_s = points.steps - 1, points.start_s
     index = {columns.STEP: step, columns.EPOCH: step / 1000, columns.TIME: start_s + step}
-    spikes = {}
     latest = {}
     place = (link.run, link.segment, "weights")
     writes: list[Write] = []
     for name, values in index.items():
         writes += columns.writes(place, name, step, columns.encode_words(values))
-    for metric in METRICS:
-        values, spikes[metric] = _values(rng, steps)
+    for metric, values in zip(METRICS, points.values, strict=True):
         column = columns.metric_column(metric, columns.VALUE)
         writes += columns.writes(place, column, step, columns.encode_words(values))
         point = {
-            "kind": "weights", "step": steps - 1, "epoch": (steps - 1) / 1000,
-            "time": start_s + steps - 1, "value": values[-1], "stderr": None, "n": 1,
-            "status": "ok",
+            "kind": "weights", "step": last, "epoch": last / 1000, "time": start_s + last,
+            "value": values[-1], "stderr": None, "n": 1, "status": "ok",
         }  # fmt: skip
-        latest[metric] = f"{steps - 1}|{json.dumps(point)}"
+        latest[metric] = f"{last}|{json.dumps(point)}"
     for batch in _batches(writes):
         pipe = store.data.pipeline(transaction=False)
         for write in batch:
             pipe.setrange(write.key, write.offset, write.data)
         pipe.execute()
-    chunks = range(-(-steps // ROWS_PER_CHUNK))
+    chunks = range(-(-points.steps // ROWS_PER_CHUNK))
     edits = {name_of(link.segment, "weights", chunk): 1 for chunk in chunks}
-    segment = link.segment
-    rows = {"weights": steps, "first_step": 0, "last_step": steps - 1,
-            "last_time": start_s + steps - 1}  # fmt: skip
+    rows = {"weights": points.steps, "first_step": 0, "last_step": last,
+            "last_time": start_s + last}  # fmt: skip
     store.data.hset(keys.edits(run), mapping={**edits, ALL_CHUNKS: 1})
     store.data.hset(keys.metrics(run), mapping=latest)
     store.data.hset(
-        keys.rows(run), mapping={f"{segment}:{name}": value for name, value in rows.items()}
+        keys.rows(run), mapping={f"{link.segment}:{name}": value for name, value in rows.items()}
     )
     link.close()
-    return spikes
-
-
-def _values(rng: np.random.Generator, steps: int) -> tuple[Floats, int]:
-    """Noise that settles, with one step that is far out."""
-    values = 0.003 * (1 + 4 * np.exp(-np.arange(steps) / (steps / 20)))
-    values *= np.exp(0.1 * rng.standard_normal(steps))
-    spike = int(rng.integers(steps // 10, steps))
-    values[spike] *= 50
-    return values, spike
 
 
 def _batches(writes: list[Write]) -> Iterator[list[Write]]:
