@@ -1,7 +1,7 @@
 # make demo   install and watch a real GAN learn real faces
 # make test   install and run every test (the browser and Prometheus come from apt if they are missing,
-#             axe-core from npm)
-# make bench-peers  .venv-peers: this product beside other loggers, for benchmarks/hooks
+#             axe-core from npm, TensorBoard into .venv-peers)
+# make bench-peers  .venv-peers: this product beside other loggers, for benchmarks/hooks and benchmarks/server
 # make check  formatting, lint, types, import rules, then the tests: what CI runs
 
 PYTHON ?= python3
@@ -15,6 +15,8 @@ PROMETHEUS := $(VENV)/prometheus/usr/bin/prometheus
 AXE := tests/dashboard/node_modules/axe-core/axe.min.js
 # Versions that were tested together; the ranges in pyproject.toml are what users may combine.
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PEERS_INSTALL := $(BIN)/pip --python $(PEERS)/bin/python install --quiet --disable-pip-version-check \
+	--constraint benchmarks/constraints.txt
 
 .DELETE_ON_ERROR:
 .PHONY: demo up test check lint format faces100 constraints bench-peers clean
@@ -25,7 +27,7 @@ demo: $(VENV)/installed
 up: $(VENV)/installed
 	$(BIN)/sqd up
 
-test: $(VENV)/installed-dev $(AXE)
+test: $(VENV)/installed-dev $(AXE) $(PEERS)/tensorboard
 	(command -v chromium && command -v tc && command -v curl && command -v openssl) >/dev/null \
 	|| (apt-get update -qq && apt-get install -y -qq chromium iproute2 curl openssl)
 	(command -v prometheus && command -v promtool || test -x $(PROMETHEUS)) >/dev/null \
@@ -74,12 +76,18 @@ constraints: $(VENV)/installed-dev
 # adds it), what must be another version goes into .venv-peers and hides it there.
 bench-peers: $(PEERS)/installed
 
-$(PEERS)/installed: pyproject.toml | $(VENV)/installed
+$(PEERS)/bin/python: | $(VENV)/installed
 	$(PYTHON) -m venv --without-pip --clear $(PEERS)
 	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" \
 		> "$$($(PEERS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/product.pth"
-	$(BIN)/pip --python $(PEERS)/bin/python install --quiet --disable-pip-version-check \
-		--editable '.[embedded,peers]'
+
+$(PEERS)/installed: pyproject.toml benchmarks/constraints.txt | $(PEERS)/bin/python
+	$(PEERS_INSTALL) --editable '.[embedded,peers]'
+	touch $@ $(PEERS)/tensorboard
+
+# Alone it takes seconds: the tests put our server beside it.
+$(PEERS)/tensorboard: benchmarks/constraints.txt | $(PEERS)/bin/python
+	$(PEERS_INSTALL) tensorboard
 	touch $@
 
 clean:

@@ -22,6 +22,7 @@ from pydantic_settings import (
 from monitor.alerts.rule import Rule, parse_rules
 from monitor.errors import RuleError, SettingsError
 from monitor.evaluators.spec import check_embedder, check_quality
+from monitor.store.limits import LEAST_GRIDS, MOST_GRIDS
 from monitor.types import Severity
 
 #: Looked for in the working directory, then in the home.
@@ -87,7 +88,8 @@ class Settings(BaseSettings):
     )
     retain_grids: int = Field(
         500,
-        ge=10,
+        ge=LEAST_GRIDS,
+        le=MOST_GRIDS,
         description="Image grids and mode histograms kept of a run: evenly, and those near alerts.",
     )
     token: SecretStr | None = Field(

@@ -9,6 +9,10 @@ class SettingsError(MonitorError):
     """A setting has a bad value; the message names the key, the value and where it came from."""
 
 
+class LimitsError(MonitorError):
+    """A run's own limit is out of bounds; the message names it, its value and the bound."""
+
+
 class StoreError(MonitorError):
     """Redis answered something that the store cannot use."""
 

@@ -72,14 +72,18 @@ def notices(shard: int) -> str:
 
 
 def waiting_points(shard: int) -> str:
-    """Sorted set: points of networks spread over ranks whose parts are not all there, scored by
-    when they are waited for no longer (Redis clock, seconds)."""
+    """Sorted set: points whose parts of ranks are not all there, scored by their end (seconds)."""
     return f"sqd:{{{shard}}}:waiting_points"
 
 
 def kept(shard: int) -> str:
     """Set: runs that no limit removes."""
     return f"sqd:{{{shard}}}:kept"
+
+
+def limits(shard: int) -> str:
+    """Hash: run to its own limits (JSON), where it has any."""
+    return f"sqd:{{{shard}}}:limits"
 
 
 def counters(shard: int) -> str:

@@ -8,8 +8,9 @@ from playwright.sync_api import Browser, Page
 from benchmarks.dashboard.browser import WATCH_DRAWINGS, context_of
 from benchmarks.dashboard.live import Row
 from benchmarks.dashboard.product import Product
-from benchmarks.server.__main__ import wait_for_watch
-from benchmarks.server.long_run import METRICS, write_run
+from benchmarks.server.long_run import write_run
+from benchmarks.server.points import METRICS, make_points
+from benchmarks.server.product import wait_for_watch
 
 RUN = "long"
 #: Steps of the closest look: every one of them is to be drawn.
@@ -39,7 +40,7 @@ ZOOM = """async ([first, last, metric]) => {
 
 def prepare(product: Product, steps: int) -> None:
     """Write the run, and let the detector see it, as it would have while it was trained."""
-    write_run(product.store, RUN, steps)
+    write_run(product.store, RUN, make_points(steps))
     wait_for_watch(product.store, RUN, steps)
 
 

@@ -17,8 +17,9 @@ from monitor.process import start_child, stop_children
 from monitor.store.embedded import EmbeddedRedis
 from trainer_hooks import keys
 
-#: Longest wait for a server to listen, seconds; MLflow makes its database first.
-START_S = 60.0
+#: Longest wait for a server to listen, seconds; MLflow makes its database first, and on a busy
+#: machine its four workers take a minute and more.
+START_S = 180.0
 #: Wait between looks, seconds.
 POLL_S = 0.1
 #: Trackio's token, made up for this process.
@@ -101,21 +102,33 @@ class Command(Server):
         arguments: of Python; ``{port}`` and ``{folder}`` are filled in.
         scheme: of the address.
         query: added to the address.
+        python: that runs it.
+
+    Attributes:
+        port: that it listens on.
+        pid: of its first process.
     """
 
     def __init__(
-        self, folder: Path, *, arguments: Sequence[str], scheme: str = "http", query: str = ""
+        self,
+        folder: Path,
+        *,
+        arguments: Sequence[str],
+        scheme: str = "http",
+        query: str = "",
+        python: str = sys.executable,
     ) -> None:
         super().__init__(folder)
-        port = free_port()
+        self.port = port = free_port()
         home = folder / "server"
         home.mkdir()
         self.address = f"{scheme}://127.0.0.1:{port}{query}"
         filled = [argument.format(port=port, folder=home) for argument in arguments]
         environment = {"TRACKIO_DIR": str(home), "TRACKIO_WRITE_TOKEN": TOKEN}
         with (folder / "server.log").open("wb") as log:
-            command = [sys.executable, *filled]
+            command = [python, *filled]
             self._process = start_child(command, output=log, environment=environment)
+        self.pid = self._process.pid
         self._wait(port)
 
     def signal(self, number: signal.Signals, trainer: int) -> None:

@@ -8,15 +8,14 @@ as fast as it is answered. Writes server.json and prints the table. Timing never
 """
 
 import argparse
+import contextlib
 import http.client
 import json
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,18 +23,14 @@ from urllib.parse import urlencode
 import numpy as np
 
 from benchmarks.hooks.report import table
-from benchmarks.server.long_run import METRICS, write_run
-from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
-from trainer_hooks import keys
+from benchmarks.server.asking import Question, ask, ask_once
+from benchmarks.server.points import METRICS, Points, make_points
+from benchmarks.server.product import RUN, Product
 
 #: Steps of the closest look.
 CLOSE = 10_000
-#: Longest wait for the server to start, seconds.
-START_S = 60.0
-#: Between two looks at the watch, seconds.
-LOOK_S = 1.0
-RUN = "long"
+#: As all figures in benchmarks/README.md were measured.
+UNPACKED = {"Accept-Encoding": "identity"}
 #: What --quick takes instead.
 QUICK = {"steps": 20_000, "clients": 2, "queries": 3}
 
@@ -43,30 +38,24 @@ QUICK = {"steps": 20_000, "clients": 2, "queries": 3}
 def main() -> None:
     """Write the run, serve it, ask, print."""
     options = read_options()
-    with tempfile.TemporaryDirectory(prefix="sqd-bench-") as folder:
-        embedded = EmbeddedRedis(Path(folder))
-        try:
-            spikes = write_run(embedded.store, RUN, options.steps)
-            server, port = serve(embedded.store.redis_url, Path(folder))
-            try:
-                wait_for_watch(embedded.store, RUN, options.steps)
-                results = measure(options, port, spikes)
-            finally:
-                server.send_signal(signal.SIGTERM)
-                server.wait()
-        finally:
-            embedded.close()
+    points = make_points(options.steps)
+    with (
+        tempfile.TemporaryDirectory(prefix="sqd-bench-") as folder,
+        contextlib.closing(Product(points, Path(folder))) as product,
+    ):
+        results = measure(options, product.port, points)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "server.json").write_text(json.dumps(results, indent=1))
     rows = [[name, *cells] for name, cells in results["rows"].items()]
     print(table(("query", "p50 ms", "p99 ms", "queries"), rows))
 
 
-def measure(options: argparse.Namespace, port: int, spikes: dict[str, int]) -> dict[str, Any]:
+def measure(options: argparse.Namespace, port: int, points: Points) -> dict[str, Any]:
     """The first query of all metrics, then many clients at once."""
-    first_ms, answer = ask(http.client.HTTPConnection("127.0.0.1", port), METRICS, None)
-    lost = [m for m, step in spikes.items() if step not in json.loads(answer)[m]["step"]]
-    if lost:
+    first_ms, content, _ = ask_once(port, series(METRICS, None))
+    answer = json.loads(content)
+    spikes = zip(METRICS, points.spikes, strict=True)
+    if lost := [metric for metric, step in spikes if step not in answer[metric]["step"]]:
         raise SystemExit(f"the spike of {', '.join(lost)} is not in the answer")
     taken: dict[str, list[float]] = {"whole run": [], "a stretch": [], f"{CLOSE:,} steps": []}
     clients = [
@@ -96,52 +85,14 @@ def client(options: argparse.Namespace, port: int, taken: dict[str, list[float]]
         begin = rng.randrange(options.steps)
         end = rng.randrange(begin, options.steps)
         span = {"whole run": None, "a stretch": (begin, end)}.get(name, (begin, begin + CLOSE))
-        taken[name].append(ask(connection, [rng.choice(METRICS)], span)[0])
+        taken[name].append(ask(connection, series([rng.choice(METRICS)], span))[0])
 
 
-def ask(
-    connection: http.client.HTTPConnection, metrics: Any, span: tuple[int, int] | None
-) -> tuple[float, bytes]:
-    """Milliseconds from the question to the last byte of the answer, and the answer."""
+def series(metrics: Iterable[str], span: tuple[int, int] | None) -> Question:
+    """2000 points of each metric, of all steps or of a stretch."""
     asked = [("metric", metric) for metric in metrics]
     asked += [("from", str(span[0])), ("to", str(span[1]))] if span else []
-    begun = time.perf_counter()
-    connection.request("GET", f"/api/runs/{RUN}/series?{urlencode(asked)}")
-    answer = connection.getresponse()
-    data = answer.read()
-    taken_ms = (time.perf_counter() - begun) * 1e3
-    if answer.status != http.client.OK:
-        raise SystemExit(f"the server answers {answer.status}: {data.decode()}")
-    return taken_ms, data
-
-
-def wait_for_watch(store: Store, run: str, steps: int) -> None:
-    """Until the detector has seen the run, which it would have done while it was trained."""
-    seen = 0
-    while seen < steps:
-        time.sleep(LOOK_S)
-        state = store.data.hget(keys.watch(run), "state")
-        seen = json.loads(state)["places"]["weights"][-1] if isinstance(state, bytes) else 0
-
-
-def serve(redis_url: str, folder: Path) -> "tuple[subprocess.Popen[str], int]":
-    """A server on a free port, ready."""
-    command = [sys.executable, "-m", "monitor.cli", "server", "--port", "0", "--home", str(folder)]
-    server = subprocess.Popen(
-        [*command, "--redis-url", redis_url], stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    port = int(server.stdout.readline().rpartition(":")[2].strip().rstrip("/"))
-    give_up_s = time.monotonic() + START_S
-    while time.monotonic() < give_up_s:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port)
-            connection.request("GET", "/healthz")
-            connection.getresponse().read()
-            return server, port
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit("the server did not start")
+    return Question("GET", f"/api/runs/{RUN}/series?{urlencode(asked)}", headers=UNPACKED)
 
 
 def _quantiles(values: list[float]) -> list[str]:

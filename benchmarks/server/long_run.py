@@ -1,13 +1,13 @@
 """A run of millions of steps, written straight into the store's columns."""
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.server.points import METRICS, Floats, Points
 from monitor.store import columns
 from monitor.store.columns import ROWS_PER_CHUNK, Write
 from monitor.store.connection import Store
@@ -18,13 +18,6 @@ from trainer_hooks.settings import read_settings
 
 #: Commands of one round trip.
 PIPELINE = 500
-#: Metrics of the run: the networks' angles, and what a trainer sends.
-METRICS = (
-    *("S.G", "S.D", "loss.G", "loss.D", "grad.G", "grad.D", "penalty.D", "lr", "beta"),
-    "gpu.memory",
-)
-
-Floats = NDArray[np.float64]
 
 
 class LongRun:
@@ -95,30 +88,17 @@ class LongRun:
         pipe.execute()
 
 
-def write_run(store: Store, run: str, steps: int, seed: int = 0) -> dict[str, int]:
-    """Make the run; where each metric has its spike of one step.
+def write_run(store: Store, run: str, points: Points) -> None:
+    """Make the run.
 
     Args:
         store: both Redis servers.
         run: a name that is free.
-        steps: rows of its weights pushes.
-        seed: of the noise.
+        points: of its weights pushes, one a row.
     """
-    rng = np.random.default_rng(seed)
-    made = {metric: _values(rng, steps) for metric in METRICS}
-    step = np.arange(steps)
-    values = {metric: each for metric, (each, _) in made.items()}
-    LongRun(store, run).append(step, time.time() - steps + step, values)
-    return {metric: spike for metric, (_, spike) in made.items()}
-
-
-def _values(rng: np.random.Generator, steps: int) -> tuple[Floats, int]:
-    """Noise that settles, with one step that is far out."""
-    values = 0.003 * (1 + 4 * np.exp(-np.arange(steps) / (steps / 20)))
-    values *= np.exp(0.1 * rng.standard_normal(steps))
-    spike = int(rng.integers(steps // 10, steps))
-    values[spike] *= 50
-    return values, spike
+    step = np.arange(points.steps)
+    values = dict(zip(METRICS, points.values, strict=True))
+    LongRun(store, run).append(step, points.start_s + step, values)
 
 
 def _batches(writes: list[Write]) -> Iterator[list[Write]]:

@@ -69,6 +69,14 @@ class Stop(TypedDict):
     told: float | None
 
 
+class Limits(TypedDict):
+    """What is kept of a run, where that differs from all others."""
+
+    days: float | None
+    bytes: int | None
+    grids: int | None
+
+
 class RunSummary(TypedDict):
     """A run as the list shows it."""
 
@@ -100,6 +108,7 @@ class RunDetail(RunSummary):
     diversity: dict[str, Any] | None
     stop: Stop | None
     checkpoints: list[dict[str, Any]]
+    limits: Limits
 
 
 class SeriesColumns(TypedDict):

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from monitor.client.answers import (
     Alert,
+    Limits,
     Modes,
     RuleInfo,
     RunDetail,
@@ -159,6 +160,25 @@ class Client:
     def withdraw_stop(self, run: str) -> None:
         """Take the request to stop back, if there is one."""
         self._line.fetch("DELETE", _path(run, "/stop"))
+
+    def limit(
+        self,
+        run: str,
+        *,
+        days: float | None = None,
+        nbytes: int | None = None,
+        grids: int | None = None,
+    ) -> Limits:
+        """Give a run limits of its own, instead of those it had; None: as for all.
+
+        Args:
+            run: its id.
+            days: after its end until it is removed; 0: never.
+            nbytes: its pictures are thinned while it takes more, then it is removed; 0: never.
+            grids: image grids, and mode histograms, kept of it.
+        """
+        body = {"days": days, "bytes": nbytes, "grids": grids}
+        return cast(Limits, self._line.json("PUT", _path(run, "/limits"), body))
 
     def delete(self, run: str) -> None:
         """Remove a run and all its keys."""

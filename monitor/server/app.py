@@ -16,6 +16,7 @@ from monitor.server import (
     alerts,
     events,
     health,
+    limits,
     page,
     prometheus,
     runs,
@@ -37,7 +38,7 @@ from monitor.server.throttle import Throttle
 from monitor.store.connection import Store
 
 #: What needs a token, where there is one.
-GUARDED = (runs, alerts, user_rules, series, samples, events, prometheus, stopping, session)
+GUARDED = (runs, alerts, user_rules, series, samples, events, prometheus, stopping, session, limits)
 #: Answers shorter than this fit into one packet anyway, bytes.
 GZIP_FROM_BYTES = 1024
 #: Higher levels cost several times as long for a few percent.

@@ -1,8 +1,9 @@
-"""The JSON of what leads back to a trainer (docs/api.md)."""
+"""The JSON of what leads back to a trainer, and of what is asked of its run (docs/api.md)."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.store.control import MOST_BY, MOST_REASON
+from monitor.store.limits import LEAST_GRIDS, MOST_GRIDS
 
 
 class StopRequest(BaseModel):
@@ -29,3 +30,30 @@ class PinnedInfo(BaseModel):
     host: str = Field(examples=["box"])
     pinned: bool = Field(description="false: the trainer had ended before the alert came")
     alert: str = Field(description="id of the alert that it is for")
+
+
+class LimitsInfo(BaseModel):
+    """What is kept of a run, where that differs from the server's settings; null: as for all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="after its end until it is removed; 0: never",
+        examples=[90],
+    )
+    bytes: int | None = Field(
+        None,
+        ge=0,
+        description="pictures are thinned while it takes more, then it is removed; 0: never",
+        examples=[2_000_000_000],
+    )
+    grids: int | None = Field(
+        None,
+        ge=LEAST_GRIDS,
+        le=MOST_GRIDS,
+        description="image grids, and mode histograms, kept",
+        examples=[100],
+    )

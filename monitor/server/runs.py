@@ -16,6 +16,7 @@ from monitor.server.parameters import RunId, StoreOfApp
 from monitor.server.schemas import RunDetail, RunSummary
 from monitor.server.summaries import describe, summarize
 from monitor.store.lag import read_lag
+from monitor.store.limits import limits_of
 from monitor.store.runs import delete_run, read_run
 from monitor.store.workers import alive_workers
 
@@ -44,7 +45,8 @@ def read_run_detail(store: StoreOfApp, run: RunId) -> RunDetail:
     """Everything of one run beside its series."""
     record = read_run(store, run)
     now_s = store.now_s()
-    return describe(record, read_lag(store, record, now_s), alive_workers(store), now_s)
+    lag, own = read_lag(store, record, now_s), limits_of(store, run)
+    return describe(record, lag, alive_workers(store), now_s, own)
 
 
 @router.delete("/{run}", responses=RUN_ERRORS, status_code=204)

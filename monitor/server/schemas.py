@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from monitor.server.control_schemas import PinnedInfo, StopInfo
+from monitor.server.control_schemas import LimitsInfo, PinnedInfo, StopInfo
 from monitor.types import Severity, Status
 
 
@@ -163,6 +163,7 @@ class RunDetail(RunSummary):
     diversity: DiversityInfo | None = Field(description="null until a D point came")
     stop: StopInfo | None = Field(description="null unless its trainer is asked to stop")
     checkpoints: list[PinnedInfo] = Field(description="from before turning points, oldest first")
+    limits: LimitsInfo
 
 
 class SeriesColumns(BaseModel):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from monitor.server.control_schemas import PinnedInfo, StopInfo
+from monitor.server.control_schemas import LimitsInfo, PinnedInfo, StopInfo
 from monitor.server.schemas import (
     DiversityInfo,
     LagInfo,
@@ -21,6 +21,7 @@ from monitor.server.schemas import (
 from monitor.server.verdict import judge, last_step, last_time, unseen_alerts
 from monitor.store.blocks import is_tensor_metric
 from monitor.store.lag import Lag
+from monitor.store.limits import NONE_OWN, OwnLimits
 from monitor.store.runs import RunRecord
 from monitor.store.segments import Segment
 
@@ -31,7 +32,11 @@ def summarize(record: RunRecord, now_s: float) -> RunSummary:
 
 
 def describe(
-    record: RunRecord, lag: Lag, workers: Sequence[dict[str, Any]], now_s: float
+    record: RunRecord,
+    lag: Lag,
+    workers: Sequence[dict[str, Any]],
+    now_s: float,
+    own: OwnLimits = NONE_OWN,
 ) -> RunDetail:
     """Everything of one run beside its series."""
     return RunDetail(
@@ -48,6 +53,7 @@ def describe(
         diversity=DiversityInfo(**record.provenance) if record.provenance else None,
         stop=StopInfo(**record.stop.as_dict()) if record.stop else None,
         checkpoints=[PinnedInfo(**pinned.as_dict()) for pinned in record.pinned],
+        limits=LimitsInfo(**own.as_dict()),
     )
 
 

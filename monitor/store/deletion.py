@@ -25,11 +25,12 @@ return 1
 """
 
 #: Let go of the name, last. RUNS lies in another slot of a cluster, which is not supported yet.
-#: KEYS 1 segments, 2 meta, 3 kept, 4 runs · ARGV run
+#: KEYS 1 segments, 2 meta, 3 kept, 4 runs, 5 limits · ARGV run
 #: Returns 1, or 0 if it is there again or another let it go.
 LET_GO = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('SREM', KEYS[3], ARGV[1])
+redis.call('HDEL', KEYS[5], ARGV[1])
 return math.max(redis.call('UNLINK', KEYS[2]), redis.call('ZREM', KEYS[4], ARGV[1]))
 """
 
@@ -68,7 +69,8 @@ def clear(store: Store, run: str, reason: str = "") -> Iterator[None]:
         _forget_dead_letters(store, run)
         _forget_notices(store, run)
         let_go = store.data.register_script(LET_GO)
-        own = [keys.segments(run), keys.meta(run), keys.kept(keys.shard_of(run)), keys.RUNS]
+        shard = keys.shard_of(run)
+        own = [keys.segments(run), keys.meta(run), keys.kept(shard), keys.RUNS, keys.limits(shard)]
         is_gone = let_go(keys=own, args=[run])
     if is_gone:
         told = {"run": run, "status": "deleted"} | ({"reason": reason} if reason else {})

@@ -12,13 +12,14 @@ from monitor.store.claims import MOST_DEAD_LETTERS
 from monitor.store.counters import counted_points
 from monitor.store.edits import ALL_CHUNKS, edited
 from monitor.store.events import MOST_EVENTS, light_points, points_event
+from monitor.store.limits import MOST_GRIDS
 from trainer_hooks import keys
 
 #: Segments order points before rows do: more rows than a segment will ever have.
 ORDER_STRIDE = 2**40
 #: Image grids and mode histograms kept of a run, 60 MB of them, where no watch thins them sooner
-#: (monitor/watch/retention.py); beyond, every second of the older half goes.
-MOST_ARTIFACTS = 2000
+#: (monitor/watch/pictures.py); beyond, every second of the older half goes.
+MOST_ARTIFACTS = MOST_GRIDS
 #: Stands for the sample batch of results that belong to none.
 NO_BATCH = -1
 #: What the latest point of a metric tells.

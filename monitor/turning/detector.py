@@ -168,7 +168,7 @@ class TurningPointDetector:
             fusion.rewind(step)
             self._early.rewind(step)
         turn = track.turn
-        evidence = track.feed(step, value, epoch, fusion.batch_steps, self._telling(track))
+        evidence = track.feed(step, value, epoch, fusion.batch_steps, self._telling(track, step))
         yield from self._mend(track, step, turn is not None)
         if track.family is not STABILITY:
             fusion.measure_rhythm()
@@ -195,8 +195,14 @@ class TurningPointDetector:
         elif turned and track.turn is None:
             recoveries.let_go(track.metric)
 
-    def _telling(self, track: Track) -> bool:
-        """Whether the metric means anything yet: D of images without faces does not."""
+    def _telling(self, track: Track, step: int) -> bool:
+        """Whether the metric means anything yet.
+
+        D of images without faces does not, nor do Q and D of networks that never were trained:
+        all samples of one at a mode had a Q of 0.94.
+        """
+        if step == 0 and track.family is not STABILITY:
+            return False
         quality = self._tracks.get("Q") if track.metric == "D" else None
         if quality is None or quality.since is not None:
             return True

@@ -3,24 +3,22 @@
 Never a run that lives or is marked (`sqd keep`, the tag ``keep``); series are never thinned.
 """
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from monitor.errors import StoreError, UnknownRunError
+from monitor.errors import StoreError
 from monitor.logs import about
-from monitor.store.artifacts import fields_by_step, stored_fields
 from monitor.store.census import Census
 from monitor.store.connection import Store
 from monitor.store.deletion import clear, forget_events
-from monitor.store.events import announce
+from monitor.store.limits import NONE_OWN, OwnLimits, all_limits
 from monitor.store.pulses import Pulse
-from monitor.store.retention import kept_runs, note_bytes, remove_artifacts, remove_silent
-from monitor.store.runs import read_run, run_ids
+from monitor.store.retention import kept_runs, note_bytes, remove_silent
+from monitor.store.runs import run_ids
 from monitor.store.watching import Lease
-from monitor.watch.thinning import ALERTS_SHARE, around, thinned
+from monitor.watch.pictures import Pictures
 from trainer_hooks import keys
 
 DAY_S = 24 * 3600.0
@@ -33,15 +31,13 @@ BUDGET_S = 0.25
 CENSUS_S = 600.0
 #: Listeners may resume from events of a run that is gone for so long, seconds.
 RESUME_S = 600.0
-#: Pictures removed by one script, which takes no more words at once.
-MOST_REMOVED = 5000
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is kept; see the settings of the same names in `monitor.config`.
+    """What is kept; see the settings of the same names in `monitor.config`. A run may have others.
 
     Attributes:
         days: after its end that a run is kept; 0 for ever.
@@ -82,7 +78,8 @@ class Retention:
         self._census = Census(store, shard)
         self._sizes: dict[str, int] = {}
         self._clearing: Iterator[None] | None = None
-        self._rows: dict[str, int] = {}
+        self._pictures = Pictures(store, limits.grids, clock)
+        self._own: dict[str, OwnLimits] = {}
         self._next_census_s = 0.0
 
     def sweep(self, lease: Lease, pulses: Iterable[Pulse]) -> None:
@@ -102,43 +99,13 @@ class Retention:
             log.exception("limits stumbled and go on")
 
     def _work(self, lease: Lease, known: dict[str, Pulse], give_up_s: float) -> None:
-        self._thin(lease, known, give_up_s)
+        self._own = all_limits(self._store, self._shard)
+        self._pictures.thin(lease, known, self._own, give_up_s)
         self._clear(known, give_up_s)
         if self._clearing is None:
             self._count(known, give_up_s)
             self._remove(lease, known)
             self._clear(known, give_up_s)
-
-    def _thin(self, lease: Lease, known: dict[str, Pulse], give_up_s: float) -> None:
-        """Thin the pictures of runs with new rows."""
-        for run, pulse in known.items():
-            if self._rows.get(run) != pulse.rows:
-                if self._clock() >= give_up_s:
-                    break
-                self._rows[run] = pulse.rows
-                with contextlib.suppress(UnknownRunError), about(run, pulse.last_step):
-                    self._thin_run(lease, run)
-        self._rows = {run: rows for run, rows in self._rows.items() if run in known}
-
-    def _thin_run(self, lease: Lease, run: str) -> None:
-        for what, key in (("grids", keys.grids(run)), ("modes", keys.modes(run))):
-            stored = stored_fields(self._store, key)
-            if len(stored) <= self._limits.grids:
-                continue
-            shown = sorted(fields_by_step(self._store, run, key).items())
-            # What a resume has hidden nobody sees again.
-            hidden = set(stored).difference(field for _, field in shown)
-            steps = [step for step, _ in shown]
-            alerts = read_run(self._store, run).alerts
-            spared = around(steps, alerts, int(ALERTS_SHARE * self._limits.grids))
-            gone = [shown[i][1] for i in thinned(steps, self._limits.grids, spared)]
-            fields = [*sorted(hidden), *gone][:MOST_REMOVED]
-            count = remove_artifacts(self._store, lease, key, what, fields)
-            if count > 0 and what == "grids":
-                left = {*fields}.intersection(field for _, field in shown)
-                told = [step for step, field in shown if field in left]
-                announce(self._store, run, "thinned", {"run": run, "samples": told})
-            log.info("%d of %d %s were thinned", count, len(stored), what)
 
     def _count(self, known: dict[str, Pulse], give_up_s: float) -> None:
         """Go on counting bytes, if it is time to; then forget what nobody resumes from."""
@@ -148,6 +115,7 @@ class Retention:
                 self._sizes = sizes
                 self._next_census_s = self._clock() + CENSUS_S
                 note_bytes(self._store, self._shard, sum(sizes.values()))
+                self._pictures.fit(sizes, self._own)
                 before_s = self._store.now_s() - RESUME_S
                 forget_events(self._store, self._shard, known, before_s)
                 return
@@ -160,7 +128,7 @@ class Retention:
         kept = kept_runs(self._store, [pulse.run for pulse in silent])
         total = sum(self._sizes.get(run, 0) for run in known)
         for pulse in silent:
-            limit, silent_s, reason = self._beyond(now_s - pulse.heartbeat_s, total)
+            limit, silent_s, reason = self._beyond(pulse.run, now_s - pulse.heartbeat_s, total)
             if not limit or pulse.run in kept:
                 continue
             if remove_silent(self._store, lease, pulse.run, silent_s, limit) == "removed":
@@ -170,19 +138,23 @@ class Retention:
                 self._clearing = clear(self._store, pulse.run, reason)
                 return
 
-    def _beyond(self, silent_s: float, total: int) -> tuple[str, float, str]:
+    def _beyond(self, run: str, silent_s: float, total: int) -> tuple[str, float, str]:
         """The limit that a run is beyond which was silent for so long, or ""."""
-        days, nbytes = self._limits.days, self._limits.nbytes
+        own = self._own.get(run, NONE_OWN)
+        days, told = self._limits.days, "retain_days is"
+        if own.days is not None:
+            days, told = own.days, "its own limit is"
         least_s = max(days * DAY_S, LEAST_SILENCE_S)
         ended = f"it ended {silent_s / DAY_S:.0f} days ago"
         if days and silent_s >= least_s:
-            return "days", least_s, f"{ended} (retain_days is {days:g})"
+            return "days", least_s, f"{ended} ({told} {days:g})"
+        size, nbytes = self._sizes.get(run, 0), self._limits.nbytes
+        if own.bytes and size > own.bytes and self._pictures.cannot_fit(run):
+            said = f"{ended}, and it takes {size:,} bytes (its own limit is {own.bytes:,})"
+            return "bytes", LEAST_SILENCE_S, said
         if nbytes and total > nbytes:
-            return (
-                "bytes",
-                LEAST_SILENCE_S,
-                f"{ended}, and all runs take {total:,} bytes " + (f"(retain_bytes is {nbytes:,})"),
-            )
+            said = f"{ended}, and all runs take {total:,} bytes (retain_bytes is {nbytes:,})"
+            return "bytes", LEAST_SILENCE_S, said
         return "", 0.0, ""
 
     def _clear(self, known: dict[str, Pulse], give_up_s: float) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.store.connection import Store
+from monitor.store.limits import NONE_OWN, OwnLimits, limits_of
 from monitor.store.retention import kept_runs
 from monitor.store.runs import delete_run, run_ids
 from tests.cli.conftest import Sqd
@@ -59,3 +60,25 @@ def test_keep_and_off(store: Store, sqd: Sqd) -> None:
     assert kept_runs(store, ["demo"]) == {"demo"}
     assert sqd("keep", "demo", "--off", *url).out == "demo: limits apply again\n"
     assert kept_runs(store, ["demo"]) == set()
+
+
+def test_own_limits(store: Store, sqd: Sqd) -> None:
+    url = ("--redis-url", store.redis_url)
+    Trainer(store, "demo")
+    result = sqd("keep", "demo", "--days", "90", "--bytes", "2000000", *url)
+    assert (result.code, result.out) == (0, "demo: days 90.0, bytes 2000000\n")
+    assert limits_of(store, "demo") == OwnLimits(90, 2_000_000, None)
+    sqd("keep", "demo", *url)
+    said = "demo: grids 100; but it is marked, no limit removes it\n"
+    assert sqd("keep", "demo", "--grids", "100", *url).out == said
+    assert limits_of(store, "demo") == OwnLimits(grids=100)
+    assert sqd("keep", "demo", "--off", *url).out == "demo: limits apply again\n"
+    assert limits_of(store, "demo") == NONE_OWN
+    for arguments, said in (
+        (("--grids", "9"), "--grids"),
+        (("--days", "-1"), "--days"),
+        (("--off", "--days", "1"), "--off takes limits back"),
+    ):
+        result = sqd("keep", "demo", *arguments, *url)
+        assert (result.code, said in result.err) == (2, True)
+    assert "no run is called 'absent'" in sqd("keep", "absent", "--days", "1", *url).err

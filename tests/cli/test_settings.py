@@ -51,6 +51,10 @@ def test_file_in_the_home_that_was_chosen(home: Path, tmp_path: Path) -> None:
             "retain_grids = 1",
             "retain_grids in sqd.toml is not usable: input should be greater than",
         ),
+        (
+            "retain_grids = 2001",
+            "retain_grids in sqd.toml is not usable: input should be less than",
+        ),
         ('device = "gpu"', "device in sqd.toml is not usable: expected auto, cpu or cuda:N"),
         (
             'sensitivity = "highest"',

@@ -45,6 +45,8 @@ def test_everything_of_a_run(client: Client, laboratory: Laboratory) -> None:
     assert client.run("demo")["stop"] is not None
     client.withdraw_stop("demo")
     assert client.run("demo")["stop"] is None
+    assert client.limit("demo", days=3, nbytes=10**9) == client.run("demo")["limits"]
+    assert client.limit("demo") == {"days": None, "bytes": None, "grids": None}
     client.delete("demo")
     assert list(client.runs()) == []
 

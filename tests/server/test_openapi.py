@@ -32,6 +32,7 @@ CALLS = {
     "/api/rules",
     "/api/rules/{rule}",
     "/api/runs/{run}/stop",
+    "/api/runs/{run}/limits",
     "/api/runs/{run}/events",
     "/api/events",
     "/api/login",

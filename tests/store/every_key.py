@@ -51,6 +51,7 @@ def fill_every_key(store: Store, run: str) -> Trainer:
     shard = keys.shard_of(run)
     store.data.zadd(keys.waiting_points(shard), {point.name: 1})
     store.data.sadd(keys.kept(shard), run)
+    store.data.hset(keys.limits(shard), run, "{}")
     store.data.zadd(keys.notices(shard), {f"alert|{run}": 1})
     for stream in (keys.shard_events(shard), keys.dead_letters(shard)):
         store.data.xadd(stream, {"event": "points", "run": run, "data": "{}"})

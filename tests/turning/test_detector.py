@@ -47,6 +47,13 @@ def plan_of(pattern: Pattern, rhythm: str) -> Plan:
     return Plan(pattern, batches=300, batch_every=1) if rhythm == "epoch" else Plan(pattern)
 
 
+def test_what_untrained_networks_score_is_not_to_be_kept() -> None:
+    """All samples of an untrained generator may lie at a mode, or look like one person."""
+    untrained: list[Record] = [(0, {"Q": 0.94})]
+    failed = [(2000 * i, {"Q": q}) for i, q in enumerate(noisy(3, [0.01] * 60, 0.003), 1)]
+    assert brief(untrained + failed) == []
+
+
 def jumping(height: float, length: int = 60) -> list[float]:
     """S every iteration with a jump from iteration 4001 on."""
     values = angles(3, [0.002] * 6000, 0.2)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from monitor.errors import LimitsError, UnknownRunError
 from monitor.store import census
 from monitor.store.artifacts import grid_steps
 from monitor.store.blocks import Cell
@@ -13,13 +14,14 @@ from monitor.store.connection import Store
 from monitor.store.counters import read_counters
 from monitor.store.deletion import clear
 from monitor.store.jobs import Artifacts, JobQueue
+from monitor.store.limits import NONE_OWN, OwnLimits, all_limits, limits_of, set_limits
 from monitor.store.pulses import read_pulses
 from monitor.store.retention import keep_run, remove_silent
 from monitor.store.runs import read_run, read_runs, run_ids
 from monitor.store.watching import Lease, WatchStore
 from monitor.types import Alert
 from monitor.watch.loop import Watch
-from monitor.watch.retention import DAY_S, LEAST_SILENCE_S, Limits, Retention
+from monitor.watch.retention import CENSUS_S, DAY_S, LEAST_SILENCE_S, Limits, Retention
 from monitor.watch.shard_watch import SWEEP_S
 from tests.logged import logged
 from tests.store.every_key import fill_every_key, mentions
@@ -44,17 +46,22 @@ class Clock:
 @pytest.fixture
 def lease(store: Store) -> Lease:
     """The right to watch."""
+    return leased(store)
+
+
+def leased(store: Store) -> Lease:
+    """The right to watch, from now on: what takes long to make is made before."""
     found = WatchStore(store, "watch").lease(0)
     assert found is not None
     return found
 
 
 @pytest.fixture
-def sweep(store: Store, lease: Lease) -> Sweep:
+def sweep(store: Store) -> Sweep:
     """Applies limits until nothing is left to do, each time as somebody who just came."""
 
     def until_done(limits: Limits) -> None:
-        retention = Retention(store, 0, limits, Clock())
+        retention, lease = Retention(store, 0, limits, Clock()), leased(store)
         for _ in range(10):
             retention.sweep(lease, read_pulses(store))
 
@@ -83,6 +90,17 @@ def batches(queue: JobQueue, trainer: Trainer, image: Any, numbers: range) -> No
         assert queue.finish(
             job, block_of(job, [number], [100 * number]), artifacts=Artifacts(b"grid", b"{}")
         )
+
+
+def with_alert(store: Store, run: str) -> None:
+    """Something grave began at step 5000 and was seen at 5300."""
+    lease = leased(store)
+    alert = Alert(run, run, "mode_collapse", 5000, 5300, ("D",), "critical", "D fell.", 3.0)
+    assert WatchStore(store, "watch").commit(lease, run, None, [alert]) == "stored"
+
+
+#: The batches around it that stay.
+NEAR = set(range(4500, 5800, 100))
 
 
 def test_nothing_is_removed_by_default(store: Store, sweep: Sweep) -> None:
@@ -257,16 +275,14 @@ def test_everything_is_checked_again_in_the_last_step(store: Store, lease: Lease
 
 
 def test_pictures_are_thinned_evenly_and_kept_around_alerts(
-    store: Store, queue: JobQueue, any_image: Any, lease: Lease, sweep: Sweep
+    store: Store, queue: JobQueue, any_image: Any, sweep: Sweep
 ) -> None:
-    trainer = Trainer(store)
-    batches(queue, trainer, any_image, range(100))
-    alert = Alert("1", "demo", "mode_collapse", 5000, 5300, ("D",), "critical", "D fell.", 3.0)
-    assert WatchStore(store, "watch").commit(lease, "demo", None, [alert]) == "stored"
+    batches(queue, Trainer(store), any_image, range(100))
+    with_alert(store, "demo")
     sweep(Limits(grids=40))
     steps = grid_steps(store, "demo")
     assert len(steps) == 40
-    assert set(range(4500, 5800, 100)) <= set(steps)
+    assert set(steps) >= NEAR
     assert (steps[0], steps[-1]) == (0, 9900)
     modes: Any = store.data.hkeys(keys.modes("demo"))
     assert sorted(int(field.split(b":")[1]) for field in modes) == steps
@@ -282,6 +298,143 @@ def test_pictures_are_thinned_evenly_and_kept_around_alerts(
     # Nothing more, until something comes.
     sweep(Limits(grids=40))
     assert grid_steps(store, "demo") == steps
+
+
+def test_own_number_of_pictures(
+    store: Store, queue: JobQueue, any_image: Any, sweep: Sweep
+) -> None:
+    for run in ("few", "many", "others"):
+        batches(queue, Trainer(store, run), any_image, range(100))
+        with_alert(store, run)
+    set_limits(store, "few", OwnLimits(grids=30))
+    set_limits(store, "many", OwnLimits(grids=90))
+    sweep(Limits(grids=60))
+    assert [len(grid_steps(store, run)) for run in ("few", "many", "others")] == [30, 90, 60]
+    for run in ("few", "many", "others"):
+        steps = grid_steps(store, run)
+        assert set(steps) >= NEAR
+        assert (steps[0], steps[-1]) == (0, 9900)
+
+
+def test_own_age(store: Store, sweep: Sweep, caplog: pytest.LogCaptureFixture) -> None:
+    for run in ("short", "long", "ever", "other"):
+        ended(store, run, 40)
+    marked = ended(store, "marked", 40)
+    keep_run(store, marked.run)
+    for run, days in (("short", 20), ("long", 50), ("ever", 0), ("marked", 20)):
+        set_limits(store, run, OwnLimits(days=days))
+    sweep(Limits())
+    assert set(run_ids(store)) == {"long", "ever", "other", "marked"}
+    assert "'short' was removed: it ended 40 days ago (its own limit is 20)" in caplog.text
+    sweep(Limits(days=30))
+    assert set(run_ids(store)) == {"long", "ever", "marked"}
+    assert all_limits(store, 0).keys() == {"long", "ever", "marked"}
+
+
+def test_run_over_its_own_bytes_loses_pictures_and_another_none(
+    store: Store, queue: JobQueue, any_image: Any
+) -> None:
+    clock = Clock()
+    retention = Retention(store, 0, Limits(), clock)
+    for run in ("small", "large", "unlimited"):
+        trainer = ended(store, run, 9)
+        batches(queue, trainer, any_image, range(100))
+        names: Any = store.data.hkeys(keys.grids(run))
+        store.data.hset(keys.grids(run), mapping=dict.fromkeys(names, b"x" * 20_000))
+        with_alert(store, run)
+        store.data.hset(keys.meta(run), "heartbeat", store.now_s() - 9 * DAY_S)
+    set_limits(store, "small", OwnLimits(bytes=1_000_000))
+    set_limits(store, "large", OwnLimits(bytes=10_000_000))
+    lease = leased(store)
+    for _ in range(4):
+        clock.now_s += CENSUS_S
+        retention.sweep(lease, read_pulses(store))
+        retention.sweep(lease, read_pulses(store))
+    # Pictures are all that it could lose, and losing them is enough.
+    assert set(run_ids(store)) == {"small", "large", "unlimited"}
+    steps = grid_steps(store, "small")
+    assert 30 <= len(steps) <= 50
+    assert set(steps) >= NEAR
+    assert (steps[0], steps[-1]) == (0, 9900)
+    assert store.data.hlen(keys.modes("small")) == len(steps)
+    assert [len(grid_steps(store, run)) for run in ("large", "unlimited")] == [100, 100]
+
+
+def test_run_that_cannot_fit_its_own_bytes_is_removed_when_it_has_ended(
+    store: Store, queue: JobQueue, any_image: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    retention = Retention(store, 0, Limits(), clock)
+
+    def counted() -> None:
+        clock.now_s += CENSUS_S
+        lease = leased(store)
+        retention.sweep(lease, read_pulses(store))
+        retention.sweep(lease, read_pulses(store))
+
+    for run in ("over", "within", "running"):
+        trainer = ended(store, run, 9)
+        batches(queue, trainer, any_image, range(30))
+        big(queue, trainer)
+        if run != "running":
+            store.data.hset(keys.meta(run), "heartbeat", store.now_s() - 9 * DAY_S)
+    for run, nbytes in (("over", 3000), ("within", 10**9), ("running", 3000)):
+        set_limits(store, run, OwnLimits(bytes=nbytes))
+    counted()
+    assert len(grid_steps(store, "over")) == len(grid_steps(store, "running")) == 10
+    assert len(grid_steps(store, "within")) == 30
+    counted()
+    assert set(run_ids(store)) == {"over", "within", "running"}
+    counted()
+    assert set(run_ids(store)) == {"within", "running"}
+    assert read_counters(store)["removed_runs:bytes"] == 1
+    assert "'over' was removed: it ended 9 days ago, and it takes" in caplog.text
+    assert "(its own limit is 3,000)" in caplog.text
+
+
+def test_own_limits_that_were_taken_back_remove_nothing(
+    store: Store, queue: JobQueue, lease: Lease
+) -> None:
+    clock = Clock()
+    retention = Retention(store, 0, Limits(), clock)
+    big(queue, ended(store, "demo", 9))
+    set_limits(store, "demo", OwnLimits(bytes=1))
+    for _ in range(2):
+        clock.now_s += CENSUS_S
+        retention.sweep(lease, read_pulses(store))
+    set_limits(store, "demo", OwnLimits(bytes=10**9))
+    store.data.hset(keys.meta("demo"), "heartbeat", store.now_s() - 9 * DAY_S)
+    retention.sweep(lease, read_pulses(store))
+    set_limits(store, "demo", NONE_OWN)
+    retention.sweep(lease, read_pulses(store))
+    assert run_ids(store) == ["demo"]
+    assert all_limits(store, 0) == {}
+
+
+def test_own_limits_are_checked(store: Store) -> None:
+    for name, value, bound in (
+        ("days", -1, "from 0 on"),
+        ("bytes", -1, "from 0 on"),
+        ("grids", 9, "in 10 … 2000"),
+        ("grids", 2001, "in 10 … 2000"),
+    ):
+        with pytest.raises(LimitsError, match=f"{name} is {value}; expected a number {bound}"):
+            OwnLimits(**{name: value})
+    with pytest.raises(LimitsError, match="days is nan"):
+        OwnLimits(days=float("nan"))
+    with pytest.raises(UnknownRunError, match="no run is called 'absent'"):
+        set_limits(store, "absent", OwnLimits(days=1))
+    assert all_limits(store, 0) == {}
+
+
+@pytest.mark.parametrize("told", ["{", "[]", '{"days": "x"}', '{"grids": 1}', '{"weeks": 3}'])
+def test_own_limits_that_nobody_can_read_are_none(store: Store, sweep: Sweep, told: str) -> None:
+    for run in ("strange", "old"):
+        ended(store, run, 9)
+    store.data.hset(keys.limits(0), "strange", told)
+    assert limits_of(store, "strange") == NONE_OWN
+    sweep(Limits(days=1))
+    assert run_ids(store) == []
 
 
 def test_what_a_resume_hides_goes_first(
