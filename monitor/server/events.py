@@ -16,6 +16,7 @@ from monitor.store.connection import Store
 from monitor.store.events import newest_id, still_holds
 from monitor.store.runs import read_run
 from trainer_hooks import keys
+from trainer_hooks.names import MAX_RUN_NAME
 
 #: A comment line keeps proxies from closing a quiet line, seconds.
 PING_S = 15
@@ -44,7 +45,7 @@ LastEventIdQuery = Annotated[
     ),
 ]
 Runs = Annotated[
-    list[Annotated[str, Query(max_length=keys.MAX_RUN_NAME)]],
+    list[Annotated[str, Query(max_length=MAX_RUN_NAME)]],
     Query(
         alias="run",
         max_length=MOST_TOPICS,

@@ -50,7 +50,9 @@ def plan_of(pattern: Pattern, rhythm: str) -> Plan:
 def test_what_untrained_networks_score_is_not_to_be_kept() -> None:
     """All samples of an untrained generator may lie at a mode, or look like one person."""
     untrained: list[Record] = [(0, {"Q": 0.94})]
-    failed = [(2000 * i, {"Q": q}) for i, q in enumerate(noisy(3, [0.01] * 60, 0.003), 1)]
+    failed: list[Record] = [
+        (2000 * i, {"Q": q}) for i, q in enumerate(noisy(3, [0.01] * 60, 0.003), 1)
+    ]
     assert brief(untrained + failed) == []
 
 
