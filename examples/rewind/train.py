@@ -50,7 +50,10 @@ def train(session: Session, run: Run, iterations: int, every: int, keep: int) ->
     progress = Progress(run.id, iterations, 0)
     while session.training.step < iterations and not run.should_stop():
         training = session.training
-        step, epoch = training.step, training.step / training.data.epoch_steps(64)
+        step, epoch = (
+            training.step,
+            training.step / training.data.epoch_steps(training.recipe.batch),
+        )
         scalars = training.iterate()
         run.push_weights(step, G=training.netG, D=training.netD, epoch=epoch, scalars=scalars)
         run.push_samples(step, training.sample, epoch=epoch)
@@ -71,6 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--loss", default="nsgan", help="of the zoo (%(default)s)")
     add("--data", default="faces", help="of the zoo (%(default)s)")
     add("--learning-rate", type=float, default=8e-4, help="too high, to collapse (%(default)s)")
+    add("--batch", type=int, default=64, metavar="N", help="of a step (%(default)s)")
     add("--cure", choices=PENALTIES, default="gp", metavar="NAME", help="penalty (%(default)s)")
     add("--iterations", type=int, default=14_000, metavar="N", help="(%(default)s)")
     add("--every", type=int, default=200, metavar="N", help="between checkpoints (%(default)s)")
@@ -82,7 +86,11 @@ def main(argv: list[str] | None = None) -> None:
     add("--device", default="cpu", help="(%(default)s)")
     given = parser.parse_args(argv)
     recipe = Recipe(
-        loss=given.loss, data=given.data, learning_rate=given.learning_rate, seed=given.seed
+        loss=given.loss,
+        data=given.data,
+        learning_rate=given.learning_rate,
+        batch=given.batch,
+        seed=given.seed,
     )
     torch.set_num_threads(1)
     session = Session(recipe, given.cure, given.device)

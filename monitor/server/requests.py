@@ -5,7 +5,7 @@ from collections import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Anybody may send any word as a method.
-METHODS = frozenset({"GET", "HEAD", "POST", "DELETE"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 
 class Requests:
