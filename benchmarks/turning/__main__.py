@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.turning.leads import leads
 from benchmarks.turning.plot import draw
-from benchmarks.turning.recorded import LABELS, RUNS, half_of, recorded
+from benchmarks.turning.recorded import LABELS, RUNS, recorded
 from benchmarks.turning.report import Row, lead_table, score_table
 from benchmarks.turning.ways import Ours, Way, best, others, run
 from monitor.turning.case import Case, Half
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     halves: dict[Half, list[list[Case]]] = {
         half: [
             list(cases(half, QUICK if options.quick else options.simulated)),
-            [case for case in _recorded(options) if half_of(case.name) == half],
+            _recorded(options, half),
         ]
         for half in ("tuning", "test")
     }
@@ -75,8 +75,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _recorded(options: argparse.Namespace) -> list[Case]:
-    found = list(recorded(options.recordings, options.labels))
+def _recorded(options: argparse.Namespace, half: Half) -> list[Case]:
+    found = list(recorded(options.recordings, options.labels, half))
     return found[:QUICK_RECORDED] if options.quick else found
 
 

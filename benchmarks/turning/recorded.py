@@ -1,8 +1,7 @@
-"""Recorded trainings with their labels, in two halves by name."""
+"""Recorded trainings with their labels: those that the detector was made on, and later ones."""
 
 import gzip
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -16,22 +15,19 @@ RUNS = Path(__file__).parents[1] / "runs"
 LABELS, SUFFIX = "labels.json", ".jsonl.gz"
 
 
-def half_of(stem: str) -> Half:
-    """Which half a recording is in: chance that nobody can choose, its name's checksum."""
-    return "test" if zlib.crc32(stem.encode()) % 2 else "tuning"
-
-
-def recorded(folders: Iterable[Path], labels: Path) -> Iterator[Case]:
-    """Every recording that has a label, by name.
+def recorded(folders: Iterable[Path], labels: Path, half: Half) -> Iterator[Case]:
+    """Every recording of a half, by name.
 
     Args:
         folders: with recordings.
-        labels: JSON, ``{"<file stem>": {"turn": [first, last] or null, ...}}``.
+        labels: JSON, ``{"<file stem>": {"half": ..., "turn": [first, last] or null, ...}}``.
+        half: ``tuning`` where the detector's makers had seen the run when they chose its
+            thresholds, ``test`` where they had not.
     """
     known = json.loads(labels.read_text())
     paths = {name_of(path): path for folder in folders for path in folder.glob(f"*{SUFFIX}")}
     for name in sorted(paths):
-        if name in known:
+        if name in known and known[name]["half"] == half:
             turn = known[name]["turn"]
             records = read(paths[name])
             span = None if turn is None else (int(turn[0]), int(turn[1]))

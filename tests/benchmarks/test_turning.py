@@ -12,14 +12,17 @@ import pytest
 from benchmarks.turning.fusing import Drift, fuse
 from benchmarks.turning.leads import lead
 from benchmarks.turning.offline import Offline
-from benchmarks.turning.recorded import RUNS, half_of, recorded, spacing_of
+from benchmarks.turning.recorded import RUNS, recorded, spacing_of
 from benchmarks.turning.rivals import rivals, standardised
 from benchmarks.turning.streams import Stream, streams
 from monitor.turning.block import Observation
-from monitor.turning.case import Case
+from monitor.turning.case import Case, Half
 from monitor.turning.evaluate import Alarm
 from monitor.turning.replay import Record
 from monitor.turning.settings import DIVERSITY, STABILITY
+
+LABELS = RUNS / "labels.json"
+HALVES: tuple[Half, ...] = ("tuning", "test")
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,22 +47,16 @@ def test_quick_run(tmp_path: Path) -> None:
 
 
 def test_every_recording_has_a_label_that_can_be_read() -> None:
-    labels = json.loads((RUNS / "labels.json").read_text())
-    found = {case.name: case for case in recorded([RUNS], RUNS / "labels.json")}
+    labels = json.loads(LABELS.read_text())
+    halves = {half: {c.name: c for c in recorded([RUNS], LABELS, half)} for half in HALVES}
+    assert not halves["tuning"].keys() & halves["test"].keys()
+    found = halves["tuning"] | halves["test"]
     assert found.keys() == {path.name.removesuffix(".jsonl.gz") for path in RUNS.glob("*.gz")}
     for name, label in labels.items():
-        assert label.keys() == {"command", "turn", "reason"}, name
+        assert label.keys() == {"command", "half", "turn", "reason"}, name
         if label["turn"] is not None:
             first, last = label["turn"]
             assert found[name].records[0].step <= first <= last <= found[name].records[-1].step
-
-
-def test_halves_follow_from_the_name_alone() -> None:
-    assert [half_of(name) for name in ("demo-nsgan-8e-4-seed0", "a", "b")] == [
-        "tuning",
-        "test",
-        "test",
-    ]
 
 
 def test_spacing_is_that_of_the_sample_batches() -> None:
