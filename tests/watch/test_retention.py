@@ -325,7 +325,7 @@ def test_own_age(store: Store, sweep: Sweep, caplog: pytest.LogCaptureFixture) -
         set_limits(store, run, OwnLimits(days=days))
     sweep(Limits())
     assert set(run_ids(store)) == {"long", "ever", "other", "marked"}
-    assert "'short' was removed: it ended 40 days ago (its own limit is 20)" in caplog.text
+    assert "the run was removed: it ended 40 days ago (its own limit is 20)" in caplog.text
     sweep(Limits(days=30))
     assert set(run_ids(store)) == {"long", "ever", "marked"}
     assert all_limits(store, 0).keys() == {"long", "ever", "marked"}
@@ -388,7 +388,7 @@ def test_run_that_cannot_fit_its_own_bytes_is_removed_when_it_has_ended(
     counted()
     assert set(run_ids(store)) == {"within", "running"}
     assert read_counters(store)["removed_runs:bytes"] == 1
-    assert "'over' was removed: it ended 9 days ago, and it takes" in caplog.text
+    assert "the run was removed: it ended 9 days ago, and it takes" in caplog.text
     assert "(its own limit is 3,000)" in caplog.text
 
 
