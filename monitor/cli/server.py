@@ -47,6 +47,9 @@ def listen(settings: Settings) -> socket.socket:
         raise MonitorError("--read-token (SQD_READ_TOKEN) needs --token, or everybody could write")
     listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections inherit it. Else the body of an answer waits 40 ms for the other side to have
+    # acknowledged its head (Nagle); asyncio sees to it only for sockets that it made itself.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((settings.host, settings.port))
         # Now: two sockets may be bound to one port as long as neither listens.

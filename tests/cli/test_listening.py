@@ -1,0 +1,14 @@
+"""The socket that browsers reach."""
+
+import socket
+
+from monitor.cli.server import listen
+from monitor.config import Settings
+
+
+def test_no_answer_waits_for_the_acknowledgement_of_its_head() -> None:
+    listener = listen(Settings(port=0))
+    with listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
