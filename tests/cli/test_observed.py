@@ -1,5 +1,6 @@
 """The real product as an operator sees it: readiness, and logs that programs read."""
 
+import functools
 import json
 import os
 import signal
@@ -100,6 +101,11 @@ def events(product: Product) -> list[dict[str, Any]]:
     return [json.loads(line) for line in product.output if not line.startswith("dashboard: ")]
 
 
+def says(product: Product, words: str) -> bool:
+    """Whether it has logged something with these words."""
+    return any(words in event["message"] for event in events(product))
+
+
 def test_ready_while_redis_and_a_worker_are_there(
     redis: MortalRedis, server: Product, crew: Crew
 ) -> None:
@@ -114,11 +120,11 @@ def test_ready_while_redis_and_a_worker_are_there(
     becomes(server, redis=False, worker=False)
     with urlopen(f"{server.url}/healthz", timeout=30) as answer:
         assert answer.status == 200
+    # Both say, in their own words, what they wait for.
+    for product, words in ((server, "the watch waits: "), (second, "lane fast waits: ")):
+        product.until(functools.partial(says, product, words), f"never said {words!r}")
     redis.start()
     becomes(server, redis=True, worker=True)
-    # Both said, in their own words, what they waited for.
-    assert any("the watch waits: " in event["message"] for event in events(server))
-    assert any("lane fast waits: " in event["message"] for event in events(second))
     second.stop(signal.SIGTERM)
     becomes(server, redis=True, worker=False)
 
