@@ -3,11 +3,11 @@
 import socket
 
 from monitor.cli.server import listen
-from monitor.config import Settings
+from monitor.config import load_settings
 
 
 def test_no_answer_waits_for_the_acknowledgement_of_its_head() -> None:
-    listener = listen(Settings(port=0))
+    listener = listen(load_settings(host="127.0.0.1", port=0))
     with listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
