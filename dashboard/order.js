@@ -2,14 +2,15 @@
 
 import {levelOf} from "./head.js";
 
-const urgency = ["critical", "turned", "warning", "lost", "healthy", "learning", "finished"];
+const urgency = ["turned", "warning", "lost", "healthy", "learning", "finished"];
 // A level that is not known here comes where something may be wrong.
 const rankOf = (summary) => {
   const rank = urgency.indexOf(levelOf(summary));
   return rank < 0 ? urgency.indexOf("lost") : rank;
 };
 
-const timeOf = ({last_time: last, latest}) =>
+// Of the newest point of any metric, Unix seconds; -Infinity without one.
+export const timeOf = ({last_time: last, latest}) =>
   Math.max(last ?? -Infinity, ...Object.values(latest ?? {}).map(({time}) => time));
 
 // Runs without a value come last.

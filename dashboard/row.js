@@ -6,6 +6,7 @@ import {h, renderOnChange, setAttribute, setText} from "./element.js";
 import {formatAge, formatCount, formatDate, plural} from "./format.js";
 import {drawTags, levelOf} from "./head.js";
 import {icon, toneOf} from "./icons.js";
+import {timeOf} from "./order.js";
 import {paletteOf} from "./palette.js";
 import {panelsOf} from "./panels.js";
 import {SeriesStore} from "./series.js";
@@ -122,8 +123,7 @@ export class Row {
     }
     if (!this.inView) return;
     if (fresh.length) this.draw();
-    const times = Object.values(this.summary.latest).map(({time}) => time);
-    const last = Math.max(this.summary.last_time ?? -Infinity, ...times);
+    const last = timeOf(this.summary);
     setText(this.age, Number.isFinite(last) ? formatAge(last, Date.now() / 1000) : "no point yet");
     setAttribute(this.age, "title", Number.isFinite(last) ? formatDate(last) : null);
     const step = this.summary.last_step;

@@ -40,7 +40,8 @@ def configure(*, verbose: bool = False, form: Format = "text") -> None:
 
 
 class TextLines(logging.Formatter):
-    """``12:00:00 warning monitor.worker.loop: heartbeat waits: … (run 'demo', step 12)``."""
+    """``12:00:00 warning monitor.worker.loop: heartbeat waits: … (run 'demo', step 12)``; a notice
+    is the sentence alone."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s", "%H:%M:%S")
@@ -48,7 +49,9 @@ class TextLines(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line without a traceback."""
         place = ", ".join(f"{name} {value!r}" for name, value in _about.get().items())
-        said = f"{record.levelname.lower()} {record.name}: {record.message}"
+        said = record.message
+        if record.name != notices.name:
+            said = f"{record.levelname.lower()} {record.name}: {said}"
         return f"{record.asctime} {said} ({place})" if place else f"{record.asctime} {said}"
 
 

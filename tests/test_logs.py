@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -121,3 +122,8 @@ def test_text_is_the_default_and_verbose_tells_more() -> None:
     assert configured("configure()", say) == []
     (line,) = configured("configure(verbose=True)", say)
     assert line.endswith(" info monitor.worker: told")
+
+
+def test_a_notice_is_a_sentence_for_people() -> None:
+    (line,) = configured("configure()", "notices.info('worker: Q by mtcnn')")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d worker: Q by mtcnn", line)

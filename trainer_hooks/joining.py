@@ -34,7 +34,7 @@ def join(clients: Clients, asked: str, shard: Shard, process: str, age_s: float)
     """
     began_s = clients.now_s() - age_s
     found = [
-        (abs(started_s - began_s), run, keys.member_name(segment, shard.index))
+        (abs(started_s - began_s), run, _member_name(segment, shard.index))
         for run in _runs(clients, asked)
         for segment, started_s, alive_s in _segments(clients, run, asked)
         if alive_s >= began_s - EARLIER_S
@@ -57,6 +57,11 @@ def names_from(asked: str) -> Iterator[str]:
     for number in range(2, MOST_SUFFIXES):
         suffix = f"-{number}"
         yield asked[: MAX_RUN_NAME - len(suffix)] + suffix
+
+
+def _member_name(segment: str, index: int) -> str:
+    """What stands for a segment where rank `index` pushes its parts for that of rank 0."""
+    return f"{segment}.{index}"
 
 
 def _runs(clients: Clients, asked: str) -> Iterator[str]:

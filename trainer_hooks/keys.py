@@ -133,13 +133,8 @@ def segments(run: str) -> str:
 
 
 def members(run: str) -> str:
-    """Hash: ranks other than 0 that push parts, to the process that is it; see `member_name`."""
+    """Hash: ranks other than 0 that push parts, to the process that is it (joining.py)."""
     return of_run(run, "members")
-
-
-def member_name(segment: str, index: int) -> str:
-    """What stands for a segment where rank `index` pushes its parts for that of rank 0."""
-    return f"{segment}.{index}"
 
 
 def rows(run: str) -> str:

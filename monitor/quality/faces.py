@@ -16,8 +16,8 @@ from monitor.quality.threads import own_cores
 #: which half are their candidates; less on anything larger or with fewer faces.
 BYTES_PER_PIXEL = 512
 
-#: Bytes for the images looked at in one go unless told: 64 of 64 px, more being no faster on a CPU
-#: (measured up to 256); on a GPU 512, so that it has enough to do.
+#: Bytes for the images looked at at once unless told: 64 of 64 px over all threads, more being no
+#: faster on a CPU (measured up to 256); on a GPU 512, so that it has enough to do.
 MAX_BATCH_BYTES = {"cpu": 2**27, "cuda": 2**30}
 
 

@@ -9,10 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
 from monitor.turning.detector import TurningPointDetector
+from tests.e2e.tabs import opened
 from tests.server.laboratory import Laboratory
-from tests.server.listening import serving
 
 pytestmark = pytest.mark.e2e
 
@@ -31,25 +30,15 @@ def fallen() -> dict[str, Any]:
 
 
 @pytest.fixture
-def page(store: Store, embedded: EmbeddedRedis, browser: Browser) -> Iterator[Page]:
+def page(store: Store, laboratory: Laboratory, browser: Browser) -> Iterator[Page]:
     """A browser at a server with three runs, one of which gets worse."""
-    laboratory = Laboratory(store, embedded.redis_url)
     for name, (tag, quality, diversity) in RUNS.items():
         run = laboratory.start(name, tags=(tag,))
         laboratory.weights(run, {"S.G": [0.002, 0.003], "S.D": [0.001, 0.002]})
         laboratory.samples(run, 3, {"Q": [quality], "D": [diversity]})
     laboratory.watched("run-10", fallen())
-    errors: list[str] = []
-    with serving(create_app(store)) as client:
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 700}, base_url=str(client.base_url)
-        )
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        yield opened
-        context.close()
-    laboratory.close()
-    assert errors == []
+    with opened(browser, create_app(store), height=700) as tab:
+        yield tab
 
 
 def expect_rows(page: Page, *names: str) -> None:

@@ -8,10 +8,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from monitor.server.app import create_app
 from monitor.store.connection import Store
-from monitor.store.embedded import EmbeddedRedis
+from tests.e2e.tabs import opened
 from tests.e2e.turned import BATCHES, SPACING, turn
 from tests.server.laboratory import Laboratory
-from tests.server.listening import serving
 
 pytestmark = pytest.mark.e2e
 
@@ -23,22 +22,12 @@ NEWEST, EARLY = (BATCHES - 1) * SPACING, 50
 
 @pytest.fixture(params=[1400, 390], ids=["wide", "narrow"])
 def page(
-    request: pytest.FixtureRequest, store: Store, embedded: EmbeddedRedis, browser: Browser
+    request: pytest.FixtureRequest, store: Store, laboratory: Laboratory, browser: Browser
 ) -> Iterator[Page]:
     """A browser at a run whose modes have gone."""
-    laboratory = Laboratory(store, embedded.redis_url)
     turn(laboratory, "turned")
-    errors: list[str] = []
-    with serving(create_app(store)) as client:
-        context = browser.new_context(
-            viewport={"width": request.param, "height": 900}, base_url=str(client.base_url)
-        )
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        yield opened
-        context.close()
-    laboratory.close()
-    assert errors == []
+    with opened(browser, create_app(store), width=request.param) as tab:
+        yield tab
 
 
 def samples(page: Page) -> Locator:
