@@ -1,9 +1,9 @@
-// Only the page of a run needs Plotly, so only it loads the five megabytes; the page's head asks for
-// them, so that they are read while the modules come.
+// Only the page of a run needs Plotly, so only it loads it; the page's head asks for it, so that it is
+// read while the modules come.
 
 import {h} from "./element.js";
 
-const source = "/static/plotly.min.js";
+const source = "/static/plotly-basic.min.js";
 const patience = 20_000; // ms; one that failed before anybody listened is asked for again
 
 let loading = null;

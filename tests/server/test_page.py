@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import httpx
-import plotly
 import pytest
 
 from monitor.server import page
@@ -23,11 +22,11 @@ def test_page_is_served_at_its_addresses(client: httpx.Client, path: str) -> Non
 def test_page_names_all_that_it_will_load(client: httpx.Client) -> None:
     answer = client.get("/runs/demo").text
     modules = re.findall(r'<link rel="modulepreload" href="/static/([^"]+)">', answer)
-    worker = {"shared.js", "exchange.js"}
-    assert set(modules) == {path.name for path in page.assets_dir().glob("*.js")} - worker
+    others = {"shared.js", "exchange.js", page.PLOTLY}
+    assert set(modules) == {path.name for path in page.assets_dir().glob("*.js")} - others
     assert len(modules) == len(set(modules))
-    assert '<script async src="/static/plotly.min.js"></script>' in answer
-    assert "plotly.min.js" not in client.get("/").text
+    assert '<script async src="/static/plotly-basic.min.js"></script>' in answer
+    assert "plotly-basic" not in client.get("/").text
 
 
 def test_every_module_is_served(client: httpx.Client) -> None:
@@ -77,21 +76,8 @@ def test_nothing_else_is_served(client: httpx.Client, name: str) -> None:
     assert set(answer.json()) == {"detail"}
 
 
-def test_plotly_comes_from_its_package(client: httpx.Client) -> None:
-    bundle = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    path = "/static/plotly.min.js"
-    packed = client.get(path, headers={"Accept-Encoding": "gzip"})
-    assert packed.headers["content-encoding"] == "gzip"
-    assert packed.content == bundle.read_bytes()
-    plain = client.get(path, headers={"Accept-Encoding": "identity"})
-    assert "content-encoding" not in plain.headers
-    assert plain.content == bundle.read_bytes()
-    again = client.get(path, headers={"If-None-Match": packed.headers["etag"]})
-    assert again.status_code == 304
-
-
 def test_plotly_is_small_on_the_line(client: httpx.Client) -> None:
-    with client.stream("GET", "/static/plotly.min.js") as answer:
+    with client.stream("GET", f"/static/{page.PLOTLY}") as answer:
         raw = b"".join(answer.iter_raw())
-    assert len(raw) < 2_000_000
-    assert gzip.decompress(raw).startswith(b"/**")
+    assert len(raw) < 500_000
+    assert gzip.decompress(raw).startswith(b"/**\n* plotly.js (basic - minified) v")
