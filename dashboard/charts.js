@@ -18,7 +18,7 @@ export class Curves {
     getModel,
     {id = "curves", still = false, onZoom, onHover, onPick, onFollow, onAlert, onDraw}
   ) {
-    Object.assign(this, {getModel, still, onZoom, onDraw, drawnAt: 0, drawingTime: 0});
+    Object.assign(this, {getModel, still, onZoom, onDraw, restUntil: 0});
     this.plot = h("div", {id, role: "img"});
     this.overlay = new Overlay({onAlert});
     this.root = h("div", {class: "figure"}, this.plot, this.overlay.root);
@@ -51,8 +51,7 @@ export class Curves {
 
   // For what arrives by itself.
   drawSoon() {
-    const rest = Math.max(redrawInterval, restFactor * this.drawingTime);
-    const wait = Math.max(0, this.drawnAt + rest - performance.now());
+    const wait = Math.max(0, this.restUntil - performance.now());
     this.timer ??= setTimeout(() => this.draw(), wait);
   }
 
@@ -63,14 +62,15 @@ export class Curves {
     this.width = this.root.clientWidth;
     if (this.stopped || !this.width) return;
     if (this.crosshair.down) return this.drawSoon(); // a drawing would end the zoom box
-    this.drawnAt = performance.now();
+    const begun = performance.now();
     this.frame = frameOf(this.getModel(), this.width);
     this.root.style.height = `${this.frame.place.height}px`;
     if (this.plotly) this.drawing = this.plotly.react(this.plot, ...this.figure(), config);
     this.overlay.update(this.frame);
     this.crosshair.setFrame(this.frame);
     this.onDraw(this.frame);
-    this.drawingTime = performance.now() - this.drawnAt;
+    const rest = Math.max(redrawInterval, restFactor * (performance.now() - begun));
+    this.restUntil = this.frame.longest ? begun + rest : begun; // the first curves are waited for
   }
 
   get look() {
