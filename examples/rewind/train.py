@@ -1,4 +1,4 @@
-"""`python -m examples.rewind.train`: NSGAN collapses, its alert rewinds it, a penalty holds it.
+"""`python -m examples.rewind.train`: NSGAN collapses, its alert rewinds it, and it goes on cured.
 
 Start `sqd up --embedder faces100 --reference faces100` beside it. Everything that is not the zoo's
 is in `train`: a ring of checkpoints, a look at the alerts, and the way back.
@@ -25,14 +25,19 @@ class Session:
 
     Args:
         recipe: to begin with.
-        cure: penalty of the recipe after a rewind.
+        cured: the recipe after a rewind.
         device: as torch names it.
     """
 
-    def __init__(self, recipe: Recipe, cure: str, device: str) -> None:
+    def __init__(self, recipe: Recipe, cured: Recipe, device: str) -> None:
         self.training = Training(recipe, device)
-        self._cured = replace(recipe, penalty=cure)
+        self._cured = cured
         self._device = device
+
+    @property
+    def rewound(self) -> bool:
+        """Whether it goes on cured."""
+        return self.training.recipe is self._cured
 
     def save(self, path: Path) -> None:
         """Networks, optimizers, random generators: all that the zoo needs to go on."""
@@ -42,6 +47,9 @@ class Session:
         """Go on from there, with the cure."""
         self.training = Training(self._cured, self._device)
         self.training.restore(torch.load(path, map_location="cpu", weights_only=True))
+        for optimizer in (self.training.optG, self.training.optD):
+            for group in optimizer.param_groups:
+                group["lr"] = self._cured.learning_rate
 
 
 def train(session: Session, run: Run, iterations: int, every: int, keep: int) -> None:
@@ -61,9 +69,8 @@ def train(session: Session, run: Run, iterations: int, every: int, keep: int) ->
         progress.report(training.step, scalars)
         for alert in run.alerts():
             print(f"{run.id}: {alert['kind']}: {alert['message']}", flush=True)
-            cured = training.recipe.penalty is not None
-            if alert["kind"] in TURNS and not cured and (back := run.rewind(alert)):
-                print(f"{run.id}: back at step {back.step}, on with a penalty", flush=True)
+            if alert["kind"] in TURNS and not session.rewound and (back := run.rewind(alert)):
+                print(f"{run.id}: back at step {back.step}, on with the cure", flush=True)
                 break
 
 
@@ -75,7 +82,14 @@ def main(argv: list[str] | None = None) -> None:
     add("--data", default="faces", help="of the zoo (%(default)s)")
     add("--learning-rate", type=float, default=8e-4, help="too high, to collapse (%(default)s)")
     add("--batch", type=int, default=64, metavar="N", help="of a step (%(default)s)")
-    add("--cure", choices=PENALTIES, default="gp", metavar="NAME", help="penalty (%(default)s)")
+    add(
+        "--cure",
+        choices=PENALTIES,
+        default="gp",
+        metavar="NAME",
+        help="penalty after a rewind (%(default)s)",
+    )
+    add("--cure-learning-rate", type=float, default=2e-4, help="after a rewind (%(default)s)")
     add("--iterations", type=int, default=14_000, metavar="N", help="(%(default)s)")
     add("--every", type=int, default=200, metavar="N", help="between checkpoints (%(default)s)")
     add("--keep", type=int, default=10, metavar="N", help="checkpoints (%(default)s)")
@@ -93,7 +107,8 @@ def main(argv: list[str] | None = None) -> None:
         seed=given.seed,
     )
     torch.set_num_threads(1)
-    session = Session(recipe, given.cure, given.device)
+    cured = replace(recipe, penalty=given.cure, learning_rate=given.cure_learning_rate)
+    session = Session(recipe, cured, given.device)
     run = start(
         given.run,
         samples=given.samples,

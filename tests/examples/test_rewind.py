@@ -1,7 +1,8 @@
-"""The example goes the whole way: a forced alert, back, on with a penalty, stopped by request."""
+"""The example goes the whole way: a forced alert, back, on with the cure, stopped by request."""
 
 import json
 import threading
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -58,11 +59,13 @@ def test_it_goes_the_whole_way(mail: Mail, capsys: pytest.CaptureFixture[str]) -
     # The penalty is there from the first step after the rewind on, and never before.
     assert [step for step, _ in mail.scalars("rewind")["penalty.D"]] == went[turn + 1 :]
     said = capsys.readouterr().out
-    assert said.count("back at step 10, on with a penalty") == 1
+    assert said.count("back at step 10, on with the cure") == 1
 
 
 def test_session_goes_on_bit_for_bit_with_the_cure(tmp_path: Any) -> None:
-    session = example.Session(Recipe(data="mixture", width=8, batch=4), "gp", "cpu")
+    recipe = Recipe(data="mixture", width=8, batch=4, learning_rate=2e-3)
+    cured = replace(recipe, penalty="gp", learning_rate=3e-4)
+    session = example.Session(recipe, cured, "cpu")
     for _ in range(3):
         session.training.iterate()
     session.save(tmp_path / "x")
@@ -70,7 +73,9 @@ def test_session_goes_on_bit_for_bit_with_the_cure(tmp_path: Any) -> None:
     session.training.iterate()
     session.load(tmp_path / "x")
     assert session.training.step == 3
-    assert session.training.recipe.penalty == "gp"
+    assert session.training.recipe == cured
+    optimizers = (session.training.optG, session.training.optD)
+    assert [group["lr"] for each in optimizers for group in each.param_groups] == [3e-4, 3e-4]
     weights = list(session.training.netG.parameters())
     assert all(torch.equal(one, other) for one, other in zip(left, weights, strict=True))
     assert "penalty.D" in session.training.iterate()
