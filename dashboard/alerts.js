@@ -3,7 +3,7 @@
 import {ApiError, alertPath, postJson} from "./api.js";
 import {h, renderOnChange, setText} from "./element.js";
 import {formatAge, formatClock, formatCount, formatDate, formatKind} from "./format.js";
-import {icon, toneOf} from "./icons.js";
+import {icon, signOf, toneOf} from "./icons.js";
 
 const muteTime = 3600; // s
 
@@ -63,14 +63,14 @@ export class Alerts {
   draw(alert) {
     const now = Date.now() / 1000;
     const content = [
-      icon(alert.resolved ? "finished" : alert.severity),
+      icon(signOf(alert)),
       h("b", null, formatKind(alert.kind)),
       h("span", null, alert.step === null ? "" : `step ${formatCount(alert.step)}`),
       h("span", {class: "quiet"}, stateText(alert, now)),
       h("time", {"data-time": alert.time, title: formatDate(alert.time)}),
       h("p", null, alert.message)
     ];
-    const tone = alert.resolved ? "quiet" : toneOf(alert.severity);
+    const tone = toneOf(signOf(alert));
     const shown =
       alert.step === null
         ? h("div", {class: tone}, content)

@@ -2,12 +2,13 @@
 
 import {expectationTraces} from "./band.js";
 import {convertX} from "./columns.js";
+import {signOf, toneOf} from "./icons.js";
 import {layoutOf, placePanels, yAxisName} from "./layout.js";
 import {fullRange, yRange} from "./ranges.js";
 import {toPlotTime, tracesOf} from "./traces.js";
 
 const pinStyle = {width: 5, opacity: 0.3}; // px; broad and faint, a turning point shows through
-const tones = {critical: "--bad", warning: "--warn"};
+const colors = {bad: "--bad", warn: "--warn"};
 
 // model: {panels, series, axis, range, smoothing, color, alerts, restarts, pinned, notes, expected?}
 export function frameOf(model, width) {
@@ -66,7 +67,7 @@ function panelTraces(frame, look, panel, i) {
 function linesOf({turns, restarts, pinned, longest, axis}, look, toPlot) {
   const lines = restarts.map(({x}) => ({x: toPlot(x), color: look.faint, dash: "dot"}));
   for (const {alert, x} of turns) {
-    const color = look.resolve(tones[alert.severity] ?? "--faint");
+    const color = look.resolve(colors[toneOf(signOf(alert))] ?? "--faint");
     lines.push({x: toPlot(x), color, dash: "dash"});
   }
   const at = xOfStep(longest, axis, pinned);

@@ -35,3 +35,6 @@ export const icon = (name) =>
   );
 
 export const toneOf = (name) => tones[name] ?? "quiet";
+
+// What is over calls nobody any more.
+export const signOf = (alert) => (alert.resolved ? "finished" : alert.severity);

@@ -3,7 +3,7 @@
 import {rowAt, lastRow, upperBound, xOf} from "./columns.js";
 import {h, renderOnChange} from "./element.js";
 import {formatCount, formatKind, formatNumber} from "./format.js";
-import {icon, toneOf} from "./icons.js";
+import {icon, signOf, toneOf} from "./icons.js";
 import {margin, xPixel, yPixel} from "./layout.js";
 import {lineName} from "./panels.js";
 import {convertValue, flawOf, readShortly} from "./reading.js";
@@ -108,10 +108,14 @@ function placeMarks({place, view, turns, restarts}) {
 
 function drawMark(mark, onAlert) {
   if (mark.alert && onAlert) return drawTurn(mark, onAlert);
-  return mark.alert ? drawRestart({...mark, ...signOf(mark.alert)}) : drawRestart(mark);
+  return mark.alert ? drawRestart({...mark, ...stillOf(mark.alert)}) : drawRestart(mark);
 }
 
-const signOf = ({severity, message}) => ({sign: severity, text: message, tone: toneOf(severity)});
+const stillOf = (alert) => ({
+  sign: signOf(alert),
+  text: alert.message,
+  tone: toneOf(signOf(alert))
+});
 
 const drawRestart = ({text, left, word, sign = "restart", tone = "quiet"}) =>
   h(
@@ -125,12 +129,12 @@ const drawTurn = ({alert, left, word}, onAlert) =>
   h(
     "button",
     {
-      class: `mark ${toneOf(alert.severity)}`,
+      class: `mark ${toneOf(signOf(alert))}`,
       style: `left:${left}px`,
       title: alert.message,
       "aria-label": `${formatKind(alert.kind)} at step ${formatCount(alert.step)}: evidence`,
       onclick: () => onAlert(alert)
     },
-    icon(alert.severity),
+    icon(signOf(alert)),
     word
   );

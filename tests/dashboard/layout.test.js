@@ -124,6 +124,12 @@ test("a figure shares one x axis and marks the turning point across all panels",
   );
 });
 
+test("what is over is marked faintly", () => {
+  const [, {shapes}] = figureOf(frame({alerts: [{...alert, resolved: true}]}), look, "zoom");
+  const [{line}] = shapes.filter(({yref}) => yref === "paper");
+  assert.deepEqual([line.color, line.dash], ["--faint", "dash"]);
+});
+
 test("a restart is a thin line across all panels, below the turning points", () => {
   const restarts = [{step: 60, time: 1060, text: "Resumed at step 60"}];
   const [, {shapes}] = figureOf(frame({restarts, axis: "time"}), look, "zoom");
