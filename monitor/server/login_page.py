@@ -20,6 +20,7 @@ _FRAME = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>{title} · SQD</title>
 <link rel="stylesheet" href="/static/style.css">
+<link rel="stylesheet" href="/static/dark.css" media="(prefers-color-scheme: dark)">
 </head>
 <body>
 <header class="top"><a class="brand" href="/">SQD</a></header>
@@ -38,7 +39,7 @@ shows.</p>
 <p class="field"><input type="password" name="token" aria-label="Token" required autofocus
 autocomplete="current-password" maxlength="4096"> <button>Open</button></p>
 </form>
-<p class="note" role="status">{said}</p>"""
+<p class="bad" role="status">{said}</p>"""
 _WELCOME = """<p>{may}</p>
 <p><a href="/">All runs</a></p>
 <form method="post" action="/api/logout"><p class="field"><button>Log out</button></p></form>"""

@@ -48,6 +48,11 @@ def test_login_leads_back_and_logout_ends_it(page: Page, artifacts: Path) -> Non
     page.goto(wanted)
     page.wait_for_url("**/login?next=*", timeout=WAIT_MS)
     page.screenshot(path=artifacts / "login.png")
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{background} !== {light!r}")
+    page.emulate_media(color_scheme="light")
     log_in(page, "guess")
     expect(page.get_by_role("status")).to_have_text("the token is wrong", timeout=WAIT_MS)
     log_in(page, READ_TOKEN)
