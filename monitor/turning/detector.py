@@ -31,7 +31,7 @@ from monitor.turning.track import Track
 from monitor.types import TurningPoint
 
 #: Layout of `TurningPointDetector.state`; another one is refused.
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 class TurningPointDetector:
@@ -43,6 +43,7 @@ class TurningPointDetector:
     iterations is not averaged away. Two of S, Q and D within ten sample batches are a
     ``turning_point``; one alone needs more evidence and is ``stability``, ``quality`` or
     ``diversity``; D alone that has lost half of its effective modes is ``mode_collapse``.
+    So is D that crept as far below the best it ever held, which no CUSUM sees (see `crest`).
     Falls of Q, and of D, count once Q has risen (no faces, no modes). What is back at its old
     level is ``recovered``. Losses (``loss.*``), gradient norms (``grad.*``) and S give early
     warnings (see `early`). Differs from the paper, which finds turning points by eye afterwards.
@@ -168,12 +169,17 @@ class TurningPointDetector:
             fusion.rewind(step)
             self._early.rewind(step)
         turn = track.turn
-        evidence = track.feed(step, value, epoch, fusion.batch_steps, self._telling(track, step))
+        telling, repeated = self._telling(track, step), step == track.step
+        evidence = track.feed(step, value, epoch, fusion.batch_steps, telling)
         yield from self._mend(track, step, turn is not None)
         if track.family is not STABILITY:
             fusion.measure_rhythm()
         if evidence or track.turn is not None:
             found = fusion.judge(track, evidence, step)
+            if found is not None:
+                yield found
+        if track.metric == "D" and telling and not repeated:
+            found = fusion.erosion(track, step)
             if found is not None:
                 yield found
         if track.family is STABILITY:

@@ -65,6 +65,19 @@ class Fusion:
             return self._raise(COLLAPSE, [track.latest(turn, step)], step)
         return None
 
+    def erosion(self, track: Track, step: int) -> TurningPoint | None:
+        """Tell that half of the modes went, too slowly for evidence of a change.
+
+        Args:
+            track: of D.
+            step: of its newest observation.
+        """
+        quality = self.tracks.get("Q")
+        if quality is not None and quality.since is None:
+            return None
+        change = track.erodes(step)
+        return None if change is None else self._raise(COLLAPSE, [change], step)
+
     def rewind(self, step: int) -> None:
         """Forget an event that the run, gone back to this step, has not had yet."""
         self.recoveries.rewind(step)

@@ -8,6 +8,7 @@ from monitor.turning.baseline import Baseline
 from monitor.turning.block import Block
 from monitor.turning.change import Change, Turn
 from monitor.turning.condition import Condition
+from monitor.turning.crest import Crest
 from monitor.turning.cusum import Cusum
 from monitor.turning.drift import Drift
 from monitor.turning.early import EarlyWarnings
@@ -31,6 +32,7 @@ def load_track(state: Mapping[str, Any]) -> Track:
         "block": load_block(state["block"]),
         "baseline": Baseline(**state["baseline"]),
         "cusum": Cusum(**state["cusum"]),
+        "crest": Crest(**{**state["crest"], "recent": list(state["crest"]["recent"])}),
         "recent": list(state["recent"]),
         "suspicions": [Change(**change) for change in state["suspicions"]],
         "turn": None if turn is None else Turn(**{**turn, "change": Change(**turn["change"])}),

@@ -7,6 +7,7 @@ from statistics import fmean, median
 from monitor.turning.baseline import RECENT, Baseline
 from monitor.turning.block import Block, Observation
 from monitor.turning.change import Change, Turn
+from monitor.turning.crest import Crest
 from monitor.turning.cusum import Cusum
 from monitor.turning.settings import COLLAPSE_NATS, Family, family_of
 
@@ -18,6 +19,9 @@ GAP_RATE = 0.2
 SLOW_RATE = 0.03
 #: Suspicions kept a metric.
 SUSPICIONS = 8
+#: Noise of D (its floor) by which the best of many levels may lie above the true one, and a low one
+#: below it.
+CREST_UNITS = 2.0
 #: Larger values than this cannot be a metric's; held here, their differences stay finite.
 LARGEST = 1e12
 
@@ -31,6 +35,7 @@ class Track:
         block: values of S that wait to become one observation.
         baseline: what it would do next if nothing happened.
         cusum: evidence that something did.
+        crest: the best level that it held; of D only.
         step: step of the latest point, None before the first.
         value: its value.
         observed: step of the latest observation, None before the first.
@@ -50,6 +55,7 @@ class Track:
     block: Block = field(default_factory=Block)
     baseline: Baseline = field(default_factory=Baseline)
     cusum: Cusum = field(default_factory=Cusum)
+    crest: Crest = field(default_factory=Crest)
     step: int | None = None
     value: float | None = None
     observed: int | None = None
@@ -161,8 +167,10 @@ class Track:
         self.cusum.reset()
         self.suspicions = [change for change in self.suspicions if change.step <= step]
         self.observed = None
+        self.crest.rewind(step)
         if self.since is None or step < self.since:
             self._relearn()
+            self.crest = Crest()
             self.since = self.turn = None
         elif self.turn is not None and step < self.turn.change.onset:
             self.turn, self.frozen = None, False
@@ -212,6 +220,27 @@ class Track:
             self.turn = Turn(change, level, way, self.turn is not None and self.turn.grave)
         if self.turn is not None:
             self.turn.grave |= grave
+
+    def erodes(self, step: int) -> Change | None:
+        """The loss of half of D's effective modes that no sudden change began, when it is there.
+
+        Called at each observation of D that means something; the metric has turned with it.
+        """
+        crest = self.crest
+        too_far = COLLAPSE_NATS + CREST_UNITS * self.family.floor
+        if not crest.feed(step, self.recent[-1], too_far) or self.since is None:
+            return None
+        if self.turn is not None and (self.turn.collapsed or self.turn.grave):
+            return None
+        level, held = crest.level, crest.held
+        assert level is not None
+        assert held is not None
+        units = round((level - held) / self.baseline.sigma(self.family), 1)
+        change = Change(self.metric, self.family.name, crest.step, step, level, held, units)
+        self.turn = Turn(change, level, level - held, grave=True, collapsed=True)
+        self.baseline.hold(level)
+        self.frozen = True
+        return change
 
     @property
     def halved(self) -> bool:

@@ -134,7 +134,7 @@ def test_sensitivity_orders_the_detection() -> None:
         pytest.param({"S.G": [0.0] * 3000}, id="S exactly 0"),
         pytest.param({"S.G": [0.003] * 3000}, id="S constant"),
         pytest.param({"Q": noisy(1, ramp(0, 0.9, 100), 0.05)}, id="learning"),
-        pytest.param({"D": noisy(2, ramp(4.2, 3.4, 100), 0.1)}, id="slowly falling D"),
+        pytest.param({"D": noisy(2, ramp(4.2, 3.7, 100), 0.1)}, id="slowly falling D"),
         pytest.param(
             {"S.G": angles(1, [0.016] * 100 + ramp(0.016, 0.003, 900), 0.1)}, id="settling"
         ),

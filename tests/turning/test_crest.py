@@ -1,0 +1,67 @@
+"""What creeps: a loss of half of the modes is told however slowly it comes, and once."""
+
+import json
+from typing import Any
+
+import pytest
+
+from monitor.turning import TurningPointDetector
+from monitor.turning.crest import Crest
+from tests.turning.streams import batches, noisy, play, ramp
+
+QUALITY = noisy(1, [0.9] * 300, 0.02)
+#: Over 200 batches, a hundredth of its noise each: no evidence of a change at any of them.
+CREEPING = noisy(2, [4.2] * 50 + ramp(4.2, 2.8, 200) + [2.8] * 50, 0.08)
+
+
+def told(**series: list[float]) -> list[Any]:
+    return play(batches(every=1, **series))
+
+
+def test_a_crest_is_the_largest_level_of_three() -> None:
+    crest = Crest()
+    gone = [crest.feed(i, value, 1.0) for i, value in enumerate([9, 3, 3, 3.2, 2.6, 2.4, 2, 2, 2])]
+    assert gone == [False] * 7 + [True, True]
+    assert (crest.level, crest.held, crest.step) == (3.0, 2.0, 5)
+
+
+def test_what_creeps_is_told_once_with_its_beginning() -> None:
+    [found] = told(Q=QUALITY, D=CREEPING)
+    assert (found.kind, found.severity, found.metrics) == ("mode_collapse", "critical", ("D",))
+    # Half of the modes are gone 100 batches after the beginning at 50; a quarter after 50.
+    assert 90 <= found.step <= 125
+    assert 150 <= found.detected_step <= 190
+    assert found.message.startswith("D fell from 4.3 to 3.4 (")
+    assert found.message.endswith("Mode collapse.")
+
+
+@pytest.mark.parametrize("quality", [QUALITY, None], ids=["Q", "no Q"])
+def test_it_needs_a_quality_that_rose_or_none(quality: list[float] | None) -> None:
+    series = {"D": CREEPING} if quality is None else {"D": CREEPING, "Q": quality}
+    assert [found.kind for found in told(**series)] == ["mode_collapse"]
+    assert told(D=CREEPING, Q=[0.0] * 300) == []
+
+
+def test_what_comes_back_is_over_and_may_come_again() -> None:
+    back = [*CREEPING, *noisy(3, [4.2] * 20, 0.08)]
+    again = noisy(4, ramp(4.2, 2.8, 200), 0.08)
+    diversity = [*back, *again]
+    found = told(Q=[0.9] * len(diversity), D=diversity)
+    assert [each.kind for each in found] == ["mode_collapse", "recovered", "mode_collapse"]
+
+
+def test_a_run_that_goes_back_has_not_crept_yet() -> None:
+    records = batches(every=1, Q=QUALITY, D=CREEPING)
+    detector = TurningPointDetector()
+    [first] = play(records, detector)
+    [second] = play(records[60:], detector)
+    assert (second.kind, second.detected_step) == (first.kind, first.detected_step)
+
+
+@pytest.mark.parametrize("at", [3, 100, 160, 200])
+def test_it_goes_on_from_its_state(at: int) -> None:
+    records = batches(every=1, Q=QUALITY, D=CREEPING)
+    detector = TurningPointDetector()
+    found = play(records[:at], detector)
+    restored = TurningPointDetector.from_state(json.loads(json.dumps(detector.state())))
+    assert [*found, *play(records[at:], restored)] == play(records)
