@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from statistics import median
 
-from monitor.turning.baseline import RECENT
+#: Observations whose median is a level: enough that the largest of many is hardly above the truth.
+OBSERVATIONS = 7
 
 
 @dataclass(slots=True)
@@ -14,8 +15,8 @@ class Crest:
     is, until the run goes back to before it.
 
     Attributes:
-        recent: the last observations, at most `RECENT`; their median is the level.
-        level: the largest, in their unit; None before the first.
+        recent: the last observations, at most `OBSERVATIONS`.
+        level: the largest median of them, in their unit; None before the first.
         held: the present one, likewise.
         step: of the latest observation that had not gone half of the way that matters.
     """
@@ -35,8 +36,8 @@ class Crest:
         Returns:
             Whether the level is as far below the crest, or further.
         """
-        self.recent = [*self.recent[1 - RECENT :], value]
-        if len(self.recent) < RECENT:
+        self.recent = [*self.recent[1 - OBSERVATIONS :], value]
+        if len(self.recent) < OBSERVATIONS:
             return False
         self.held = median(self.recent)
         self.level = self.held if self.level is None else max(self.level, self.held)

@@ -169,8 +169,8 @@ class TurningPointDetector:
             fusion.rewind(step)
             self._early.rewind(step)
         turn = track.turn
-        telling, repeated = self._telling(track, step), step == track.step
-        evidence = track.feed(step, value, epoch, fusion.batch_steps, telling)
+        repeated = step == track.step
+        evidence = track.feed(step, value, epoch, fusion.batch_steps, self._telling(track, step))
         yield from self._mend(track, step, turn is not None)
         if track.family is not STABILITY:
             fusion.measure_rhythm()
@@ -178,7 +178,7 @@ class TurningPointDetector:
             found = fusion.judge(track, evidence, step)
             if found is not None:
                 yield found
-        if track.metric == "D" and telling and not repeated:
+        if track.metric == "D" and not repeated:
             found = fusion.erosion(track, step)
             if found is not None:
                 yield found

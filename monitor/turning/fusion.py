@@ -73,7 +73,7 @@ class Fusion:
             step: of its newest observation.
         """
         quality = self.tracks.get("Q")
-        if quality is not None and quality.since is None:
+        if step == 0 or (quality is not None and not quality.risen):
             return None
         change = track.erodes(step)
         return None if change is None else self._raise(COLLAPSE, [change], step)

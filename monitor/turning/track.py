@@ -19,9 +19,6 @@ GAP_RATE = 0.2
 SLOW_RATE = 0.03
 #: Suspicions kept a metric.
 SUSPICIONS = 8
-#: Noise of D (its floor) by which the best of many levels may lie above the true one, and a low one
-#: below it.
-CREST_UNITS = 2.0
 #: Larger values than this cannot be a metric's; held here, their differences stay finite.
 LARGEST = 1e12
 
@@ -178,6 +175,13 @@ class Track:
             self.turn.calm = 0
 
     @property
+    def risen(self) -> bool:
+        """Whether this metric is, or was judged to be, at a level from which it can fall."""
+        latest = self.recent[-RECENT:]
+        rose = len(latest) == RECENT and median(latest) >= self.family.alive
+        return rose or self.since is not None
+
+    @property
     def extent(self) -> float:
         """How far the metric has gone in the bad direction, in the observation's unit.
 
@@ -227,8 +231,7 @@ class Track:
         Called at each observation of D that means something; the metric has turned with it.
         """
         crest = self.crest
-        too_far = COLLAPSE_NATS + CREST_UNITS * self.family.floor
-        if not crest.feed(step, self.recent[-1], too_far) or self.since is None:
+        if not crest.feed(step, self.recent[-1], COLLAPSE_NATS) or self.since is None:
             return None
         if self.turn is not None and (self.turn.collapsed or self.turn.grave):
             return None

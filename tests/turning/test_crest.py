@@ -18,20 +18,23 @@ def told(**series: list[float]) -> list[Any]:
     return play(batches(every=1, **series))
 
 
-def test_a_crest_is_the_largest_level_of_three() -> None:
+def test_a_crest_is_the_largest_median_of_seven() -> None:
     crest = Crest()
-    gone = [crest.feed(i, value, 1.0) for i, value in enumerate([9, 3, 3, 3.2, 2.6, 2.4, 2, 2, 2])]
-    assert gone == [False] * 7 + [True, True]
-    assert (crest.level, crest.held, crest.step) == (3.0, 2.0, 5)
+    series = [9.0, *[3.0] * 7, 2.6, 2.6, 2.6, 2.6, *[2.0] * 5]
+    gone = [crest.feed(i, value, 1.0) for i, value in enumerate(series)]
+    assert gone == [False] * 15 + [True, True]
+    assert (crest.level, crest.held) == (3.0, 2.0)
+    # The median is 2.6 from the eleventh on, and 2.0 from the fifteenth on.
+    assert crest.step == 14
 
 
 def test_what_creeps_is_told_once_with_its_beginning() -> None:
     [found] = told(Q=QUALITY, D=CREEPING)
     assert (found.kind, found.severity, found.metrics) == ("mode_collapse", "critical", ("D",))
     # Half of the modes are gone 100 batches after the beginning at 50; a quarter after 50.
-    assert 90 <= found.step <= 125
-    assert 150 <= found.detected_step <= 190
-    assert found.message.startswith("D fell from 4.3 to 3.4 (")
+    assert 85 <= found.step <= 115
+    assert 135 <= found.detected_step <= 165
+    assert found.message.startswith("D fell from 4.3 to 3.6 (")
     assert found.message.endswith("Mode collapse.")
 
 
