@@ -44,12 +44,15 @@ class Session:
         torch.save(self.training.state(), path)
 
     def load(self, path: Path) -> None:
-        """Go on from there, with the cure."""
+        """Go on from there, with the cure.
+
+        The optimizers begin anew: Adam divides by the size of past gradients, and those of the loss
+        without its penalty are a hundred times larger.
+        """
         self.training = Training(self._cured, self._device)
-        self.training.restore(torch.load(path, map_location="cpu", weights_only=True))
-        for optimizer in (self.training.optG, self.training.optD):
-            for group in optimizer.param_groups:
-                group["lr"] = self._cured.learning_rate
+        fresh = self.training.state()
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        self.training.restore({**saved, "optG": fresh["optG"], "optD": fresh["optD"]})
 
 
 def train(session: Session, run: Run, iterations: int, every: int, keep: int) -> None:
@@ -89,6 +92,7 @@ def main(argv: list[str] | None = None) -> None:
         metavar="NAME",
         help="penalty after a rewind (%(default)s)",
     )
+    add("--cure-weight", type=float, metavar="LAMBDA", help="its λ; default the usual one")
     add("--cure-learning-rate", type=float, default=2e-4, help="after a rewind (%(default)s)")
     add("--iterations", type=int, default=14_000, metavar="N", help="(%(default)s)")
     add("--every", type=int, default=200, metavar="N", help="between checkpoints (%(default)s)")
@@ -107,7 +111,12 @@ def main(argv: list[str] | None = None) -> None:
         seed=given.seed,
     )
     torch.set_num_threads(1)
-    cured = replace(recipe, penalty=given.cure, learning_rate=given.cure_learning_rate)
+    cured = replace(
+        recipe,
+        penalty=given.cure,
+        penalty_weight=given.cure_weight,
+        learning_rate=given.cure_learning_rate,
+    )
     session = Session(recipe, cured, given.device)
     run = start(
         given.run,

@@ -76,6 +76,7 @@ def test_session_goes_on_bit_for_bit_with_the_cure(tmp_path: Any) -> None:
     assert session.training.recipe == cured
     optimizers = (session.training.optG, session.training.optD)
     assert [group["lr"] for each in optimizers for group in each.param_groups] == [3e-4, 3e-4]
+    assert [each.state_dict()["state"] for each in optimizers] == [{}, {}]
     weights = list(session.training.netG.parameters())
     assert all(torch.equal(one, other) for one, other in zip(left, weights, strict=True))
     assert "penalty.D" in session.training.iterate()
