@@ -46,8 +46,8 @@ class Session:
     def load(self, path: Path) -> None:
         """Go on from there, with the cure.
 
-        The optimizers begin anew: Adam divides by the size of past gradients, and those of the loss
-        without its penalty are a hundred times larger.
+        The optimizers begin anew: Adam divides by the size of past gradients, and S showed steps a
+        hundred times too small after those of the loss without its penalty.
         """
         self.training = Training(self._cured, self._device)
         fresh = self.training.state()
@@ -92,7 +92,13 @@ def main(argv: list[str] | None = None) -> None:
         metavar="NAME",
         help="penalty after a rewind (%(default)s)",
     )
-    add("--cure-weight", type=float, metavar="LAMBDA", help="its λ; default the usual one")
+    add(
+        "--cure-weight",
+        type=float,
+        default=0.1,
+        metavar="LAMBDA",
+        help="its λ: at the usual 10 a steep discriminator forgets all it knew (%(default)s)",
+    )
     add("--cure-learning-rate", type=float, default=2e-4, help="after a rewind (%(default)s)")
     add("--iterations", type=int, default=14_000, metavar="N", help="(%(default)s)")
     add("--every", type=int, default=200, metavar="N", help="between checkpoints (%(default)s)")
