@@ -129,7 +129,14 @@ def worried(metrics: Metrics, broken: Sequence[str], alerts: Sequence[Alert]) ->
     if names:
         worries.append(f"{story(metrics, names)} at step {onset(metrics, names):,}")
     others = (alert for alert in alerts if alert.kind not in DETECTED and alert.severity != "info")
-    return worries + [alert.message.rstrip(".") for alert in others]
+    return worries + [_in_short(alert) for alert in others]
+
+
+def _in_short(alert: Alert) -> str:
+    """An early warning without its figures, which the list of alerts has."""
+    if alert.kind in KINDS and alert.step is not None:
+        return f"{alert.kind.replace('_', ' ')} since step {alert.step:,}"
+    return alert.message.rstrip(".")
 
 
 def awaited(metrics: Metrics) -> str:

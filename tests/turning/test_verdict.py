@@ -102,7 +102,8 @@ def test_an_early_warning_is_told_while_it_holds() -> None:
         "1", "run", found.kind, found.step, found.detected_step, (), "warning", "It is.", 0
     )
     summary = json.loads(json.dumps(detector.summary()))
-    assert verdict(summary, [told]) == ("warning", "Warning: It is. Now Q 0.91.")
+    said = "Warning: discriminator saturated since step 2,048. Now Q 0.91."
+    assert verdict(summary, [told]) == ("warning", said)
     assert verdict({**summary, "warnings": []}, [told])[0] == "healthy"
 
 
