@@ -11,6 +11,9 @@ RECENT_BLOCKS = 4
 SMOOTH_RATE = 0.1
 #: Blocks before the usual size means anything: the first losses of an LSGAN were 50 and 22.
 WARM_BLOCKS = 16
+#: Usual sizes that a level counts at most: a penalty that was just put on began at 3100 and was 4
+#: a hundred iterations later.
+BURST = 10.0
 #: Larger values than this are held here: their differences stay finite.
 LARGEST = 1e12
 
@@ -64,10 +67,14 @@ class Gauge:
         self.count += 1
         self.recent = [*self.recent[1 - RECENT_BLOCKS :], seen.middle]
         if self.count >= WARM_BLOCKS:
-            known = SMOOTH_RATE if self.usual else 1.0
-            self.smooth += known * (self.level - self.smooth)
+            self.smooth = self._smoothed() if self.usual else self.level
             self.usual = max(self.usual, abs(self.smooth))
         return seen
+
+    def _smoothed(self) -> float:
+        bound = BURST * self.usual
+        held = max(-bound, min(bound, self.level))
+        return self.smooth + SMOOTH_RATE * (held - self.smooth)
 
     @property
     def level(self) -> float:

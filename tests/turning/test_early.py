@@ -45,6 +45,11 @@ def test_a_saturated_discriminator_is_warned_of_until_it_is_over() -> None:
     )
 
 
+def test_a_burst_does_not_make_what_follows_look_small() -> None:
+    burst = [1.2] * 2000 + [3000.0] * 50 + [60.0] * 50 + [4.0] * 100 + [1.0] * 3000
+    assert play(each_step(loss_D=angles(1, burst, 0.3))) == []
+
+
 def test_a_critic_has_no_floor_to_be_saturated_at() -> None:
     assert play(each_step(loss_D=[-3.0] * 2000 + [-0.01] * 1000 + [0.001] * 1000)) == []
 
