@@ -32,12 +32,13 @@ SCALE_DEPTH = 0.25
 class Baseline:
     """Damped Holt forecast (Gardner and McKenzie, 1985) with a MAD-like scale, both online.
 
-    Differs from Holt's method in three ways. An observation is clipped before it pulls the
+    Differs from Holt's method in four ways. An observation is clipped before it pulls the
     level. Where the last three observations are all far better than forecast, the level jumps
     to the least of them, so that learning and learning-rate steps are followed at once. The
     scale is that of the distance to the three observations before, which no slow trend or lag
     inflates; it climbs or sinks by a fixed ratio as that distance is above or below its median,
     so that an outlier of any size moves it equally little.
+    When the warm-up ends, a level that its last three observations are all far worse than is theirs.
 
     Attributes:
         count: observations learnt.
@@ -78,6 +79,8 @@ class Baseline:
         self.level = forecast + rate * pull
         self.trend = DAMPING * self.trend + TREND_RATE * rate * pull
         self._improve(latest[-RECENT:], family)
+        if self.count == family.warm_up:
+            self._settle(latest[-RECENT:], family)
         self._rescale(abs(value - fmean(before)), family, speed)
 
     def hold(self, level: float) -> None:
@@ -89,6 +92,13 @@ class Baseline:
         better = (self.forecast(family) - least) * family.bad
         if len(latest) == RECENT and better > PULL * self.sigma(family):
             self.level, self.trend = least, 0.0
+
+    def _settle(self, latest: Sequence[float], family: Family) -> None:
+        """What was better early in the warm-up only is no level to fall from."""
+        best = min(latest) if family.bad > 0 else max(latest)
+        worse = (best - self.forecast(family)) * family.bad
+        if worse > PULL * self.sigma(family):
+            self.level, self.trend = best, 0.0
 
     def _rescale(self, distance: float, family: Family, speed: float) -> None:
         step = speed * max(SCALE_RATE, 1 / self.count)

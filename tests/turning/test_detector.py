@@ -140,6 +140,10 @@ def test_sensitivity_orders_the_detection() -> None:
         ),
         pytest.param({"S.G": angles(1, [0.01] * 1500 + [0.001] * 1500, 0.1)}, id="S step down"),
         pytest.param({"Q": [0.9]}, id="one point"),
+        pytest.param(
+            {"Q": [0.96, *[0.0] * 13, 0.6, *[0.0] * 30], "D": [0.0, 0.0, 0.8, *[0.0] * 42]},
+            id="untrained samples that cross a mode",
+        ),
     ],
 )
 def test_what_is_no_alarm(series: dict[str, list[float]]) -> None:
