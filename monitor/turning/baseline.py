@@ -38,7 +38,8 @@ class Baseline:
     scale is that of the distance to the three observations before, which no slow trend or lag
     inflates; it climbs or sinks by a fixed ratio as that distance is above or below its median,
     so that an outlier of any size moves it equally little.
-    When the warm-up ends, a level that its last three observations are all far worse than is theirs.
+    When the warm-up ends, a level that the last three observations are all far worse than is
+    replaced by the best of them.
 
     Attributes:
         count: observations learnt.
