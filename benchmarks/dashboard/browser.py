@@ -1,7 +1,9 @@
 """A headless Chromium, and what can be asked of a page in it."""
 
 import contextlib
-from collections.abc import Iterator
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,32 @@ def memory(page: Page) -> dict[str, float]:
         "nodes": counters["nodes"],
         "listeners": counters["jsEventListeners"],
     }
+
+
+@contextlib.contextmanager
+def left_alone(url: str) -> Iterator[Callable[[], float]]:
+    """A browser on a page with nobody looking into it; gives its renderer's share of memory, MB.
+
+    What Playwright steers keeps the bytes of every answer for its inspector: 200 MB of an event
+    stream that never ends.
+    """
+    with tempfile.TemporaryDirectory(prefix="sqd-bench-", ignore_cleanup_errors=True) as profile:
+        size = f"--window-size={VIEWPORT['width']},{VIEWPORT['height']}"
+        command = [CHROMIUM, "--headless", *FLAGS, size, f"--user-data-dir={profile}", url]
+        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield lambda: max(map(_share_mb, _renderers(profile)), default=0.0)
+        finally:
+            browser.terminate()
+            browser.wait()
+
+
+def _renderers(profile: str) -> Iterator[int]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            said = path.read_bytes()
+            if b"--type=renderer" in said and profile.encode() in said:
+                yield int(path.parent.name)
 
 
 def _share_mb(process: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Browser
 
-from benchmarks.dashboard.browser import WATCH_TASKS, context_of, memory, wait_for_curve
+from benchmarks.dashboard.browser import WATCH_TASKS, context_of, left_alone, memory, wait_for_curve
 from benchmarks.dashboard.live import Row
 from benchmarks.dashboard.product import Product
 from benchmarks.server.long_run import LongRun
@@ -44,17 +44,22 @@ COUNT_DRAWINGS = """() => {
 def leave_open(product: Product, browser: Browser, hours: float, speed: float) -> Row:
     """What the page holds after so many hours of points, and whether it still answers."""
     feed = Feed(product.store, hours, speed)
-    with context_of(browser, product.url) as context:
+    feed.begin()
+    with (
+        context_of(browser, product.url) as context,
+        left_alone(f"{product.url}/runs/{RUN}") as share_mb,
+    ):
         page = context.new_page()
-        feed.begin()
         page.goto(f"/runs/{RUN}")
         wait_for_curve(page, METRICS[0])
         page.evaluate(WATCH_TASKS)
         page.evaluate(COUNT_DRAWINGS)
         before = memory(page)
         feed.start()
+        most_mb = 0.0
         while feed.running:
             page.wait_for_timeout(1000)
+            most_mb = max(most_mb, share_mb())
         page.wait_for_function(CAUGHT_UP, arg=[feed.steps - 1, MOST_HELD])
         after = memory(page)
         answered_ms = page.evaluate(PRESS)
@@ -64,6 +69,8 @@ def leave_open(product: Product, browser: Browser, hours: float, speed: float) -
             "name": f"{hours:g} h of points, {feed.steps:,} steps",
             "before": before,
             "after": after,
+            "most_mb": most_mb,
+            "left_mb": share_mb(),
             "points_held": held,
             "drawings": page.evaluate("window.drawings"),
             "longest_task_ms": max(tasks, default=0.0),

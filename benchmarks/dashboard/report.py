@@ -16,7 +16,9 @@ FIGURES: dict[str, Figures] = {
     "tabs": {"lines": ("lines to the server", "", "1")},
     "day": {
         "heap_mb": ("heap", "MB", ""),
-        "renderer_mb": ("renderer", "MB", "< 300"),
+        "most_mb": ("renderer of a browser left alone, at most", "MB", "< 300"),
+        "left_mb": ("the same, afterwards", "MB", ""),
+        "renderer_mb": ("renderer, with an inspector", "MB", ""),
         "nodes": ("DOM nodes", "", ""),
         "listeners": ("listeners", "", ""),
         "points_held": ("points in the plot", "", ""),
