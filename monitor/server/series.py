@@ -17,9 +17,9 @@ from monitor.errors import UnknownMetricError
 from monitor.server.errors import RUN_ERRORS
 from monitor.server.parameters import MAX_STEP, CurvesOfApp, RunId, StoreOfApp
 from monitor.server.schemas import SeriesColumns
-from monitor.store.blocks import is_tensor_metric
+from monitor.store.blocks import Kind, is_tensor_metric
 from monitor.store.connection import Store
-from monitor.store.series import Series, metrics_of, read_series, segments_of
+from monitor.store.series import Series, kinds_of, metric_names, read_series, segments_of
 from monitor.types import STATUSES
 
 #: Points of a curve when the client does not say: two for each pixel of a wide panel.
@@ -106,18 +106,21 @@ def read_run_series(
     return Response(_json(read(list(kinds))), media_type="application/json")
 
 
-def _checked(store: Store, run: str, metrics: Sequence[str]) -> dict[str, str]:
+def _checked(store: Store, run: str, metrics: Sequence[str]) -> dict[str, Kind]:
     """The metrics to read, each once, and which pushes they come from.
 
     It is looked up before the first byte of an answer is sent.
     """
-    segments_of(store, run)
-    known = metrics_of(store, run)
+    names = metrics or sorted(
+        each for each in metric_names(store, run) if not is_tensor_metric(each)
+    )
+    kinds = kinds_of(store, run, names)
+    if not kinds or len(kinds) < len(set(names)):
+        segments_of(store, run)  # Raises where there is no such run.
     for metric in metrics:
-        if metric not in known:
+        if metric not in kinds:
             raise UnknownMetricError(f"run {run!r} has no metric {metric!r}")
-    names = metrics or sorted(name for name in known if not is_tensor_metric(name))
-    return {name: known[name]["kind"] for name in names}
+    return kinds
 
 
 def _json(found: dict[str, Series]) -> bytes:
