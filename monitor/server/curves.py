@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
+from anyio import CapacityLimiter
 
 from monitor.server.chunks import KEPT_BYTES, Chunks
 from monitor.server.downsample import downsample
@@ -18,6 +19,9 @@ from monitor.store.series import Series, joined, within
 
 #: Points up to which a stretch is shown from its rows: 64 full chunks, a few milliseconds.
 ROWS_SHOWN = 64 * ROWS_PER_CHUNK
+#: Queries to work on at a time, while the others wait: one computes while one waits for Redis. Ten
+#: at once took the interpreter's lock from one another: they got less done, the last one very late.
+AT_ONCE = 2
 #: Runs whose shapes are kept: those that pages are open on.
 MOST_RUNS = 64
 
@@ -28,6 +32,9 @@ class Curves:
     Args:
         store: both Redis servers.
         kept_bytes: of decoded chunks.
+
+    Attributes:
+        turns: threads for queries, from the first look into Redis to the answer.
     """
 
     def __init__(self, store: Store, kept_bytes: int = KEPT_BYTES) -> None:
@@ -35,6 +42,7 @@ class Curves:
         self._chunks = Chunks(store, kept_bytes)
         self._runs: OrderedDict[str, _Run] = OrderedDict()
         self._lock = threading.Lock()
+        self.turns = CapacityLimiter(AT_ONCE)
 
     def read(
         self,

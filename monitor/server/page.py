@@ -61,7 +61,7 @@ def read_list_page(request: Request) -> Response:
 
 @router.get("/runs/{run}")
 def read_run_page(request: Request) -> Response:
-    """The same page, which will want Plotly: a second of work, done while the modules come."""
+    """The same page, which will want Plotly, started while the modules come."""
     return _read_page(request, [f'<script async src="/static/{PLOTLY}"></script>'])
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 import orjson
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BeforeValidator
@@ -81,7 +82,7 @@ Format = Annotated[
     response_model=dict[str, SeriesColumns],
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
-def read_run_series(
+async def read_run_series(
     store: StoreOfApp,
     curves: CurvesOfApp,
     run: RunId,
@@ -92,18 +93,23 @@ def read_run_series(
     format: Format = "json",
 ) -> Response:
     """Points with from ≤ step ≤ to, keyed by metric; downsampling keeps the shape."""
-    kinds = _checked(store, run, metric)
 
-    def read(names: Sequence[str]) -> dict[str, Series]:
-        if points == 0:
-            return read_series(store, run, names, first, last)
-        return curves.read(run, {name: kinds[name] for name in names}, first, last, points)
+    def answer() -> Response:
+        kinds = _checked(store, run, metric)
 
-    if format == "csv":
-        parts = (part for name in kinds for part in _csv(name, read([name])[name]))
-        header = ",".join(("metric", *COLUMNS)) + "\r\n"
-        return _download(_led_by(header, parts), f"{run}.csv")
-    return Response(_json(read(list(kinds))), media_type="application/json")
+        def read(names: Sequence[str]) -> dict[str, Series]:
+            if points == 0:
+                return read_series(store, run, names, first, last)
+            return curves.read(run, {name: kinds[name] for name in names}, first, last, points)
+
+        if format == "csv":
+            parts = (part for name in kinds for part in _csv(name, read([name])[name]))
+            header = ",".join(("metric", *COLUMNS)) + "\r\n"
+            return _download(_led_by(header, parts), f"{run}.csv")
+        return Response(_json(read(list(kinds))), media_type="application/json")
+
+    # What is read whole takes as long as it takes: nobody waits for that.
+    return await run_sync(answer, limiter=curves.turns if points else None)
 
 
 def _checked(store: Store, run: str, metrics: Sequence[str]) -> dict[str, Kind]:
