@@ -38,7 +38,8 @@ class Track:
         observed: step of the latest observation, None before the first.
         gap: typical steps between observations, 0 while unknown.
         recent: the last observations, one more than `RECENT` (S: log).
-        slow: long-run mean of the observations, to tell the trend by.
+        seen: observations since it is learnt (anew).
+        slow: long-run mean of them, to tell the trend by.
         since: step of the first judgement, None before.
         suspicions: the latest changes that another family could confirm, newest last. Several,
             because metrics may be fed one after the other when a watcher catches up.
@@ -58,6 +59,7 @@ class Track:
     observed: int | None = None
     gap: float = 0.0
     recent: list[float] = field(default_factory=list)
+    seen: int = 0
     slow: float = 0.0
     since: int | None = None
     suspicions: list[Change] = field(default_factory=list)
@@ -132,7 +134,8 @@ class Track:
             self.gap = self.gap + GAP_RATE * (gap - self.gap) if self.gap else float(gap)
         self.observed = step
         self.recent = [*self.recent[-RECENT:], value]
-        self.slow += max(SLOW_RATE, 1 / (self.baseline.count + 1)) * (value - self.slow)
+        self.seen += 1
+        self.slow += max(SLOW_RATE, 1 / self.seen) * (value - self.slow)
 
     def _follow_turn(self, seen: Observation) -> None:
         turn, family = self.turn, self.family
@@ -153,6 +156,7 @@ class Track:
         self.baseline = Baseline()
         self.cusum.reset()
         self.frozen = False
+        self.seen = 0
 
     def _rewind(self, step: int) -> None:
         """The run went back: the evidence is of a past undone, but the baseline still holds.

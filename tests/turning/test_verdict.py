@@ -107,5 +107,12 @@ def test_an_early_warning_is_told_while_it_holds() -> None:
     assert verdict({**summary, "warnings": []}, [told])[0] == "healthy"
 
 
+def test_diversity_that_rises_before_there_are_faces_does_not_fall() -> None:
+    rising = [1.3, 3.3, 3.5, 3.6, 3.7, 3.8, 3.9, 4.0]
+    level, said = sentence(batches(Q=[0.0] * len(rising), D=rising))
+    assert level == "learning"
+    assert said.startswith("Learning: Q 0.00, D 4.0 rising;")
+
+
 def test_quality_of_images_without_faces_does_not_wait_for_ever() -> None:
     assert sentence(batches(Q=[0.0] * 60, D=[3.0] * 60)) == ("healthy", "Healthy: Q 0.00, D 3.0.")
