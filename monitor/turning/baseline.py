@@ -79,26 +79,23 @@ class Baseline:
         rate = speed * max(LEVEL_RATE, 1 / self.count)
         self.level = forecast + rate * pull
         self.trend = DAMPING * self.trend + TREND_RATE * rate * pull
-        self._improve(latest[-RECENT:], family)
-        if self.count == family.warm_up:
-            self._settle(latest[-RECENT:], family)
+        if len(latest) >= RECENT:
+            self._follow(latest[-RECENT:], family)
         self._rescale(abs(value - fmean(before)), family, speed)
 
     def hold(self, level: float) -> None:
         """Stand still: what was before a turn is what recovery is measured against."""
         self.level, self.trend = level, 0.0
 
-    def _improve(self, latest: Sequence[float], family: Family) -> None:
-        least = max(latest) if family.bad > 0 else min(latest)
-        better = (self.forecast(family) - least) * family.bad
-        if len(latest) == RECENT and better > PULL * self.sigma(family):
-            self.level, self.trend = least, 0.0
-
-    def _settle(self, latest: Sequence[float], family: Family) -> None:
-        """What was better early in the warm-up only is no level to fall from."""
-        best = min(latest) if family.bad > 0 else max(latest)
-        worse = (best - self.forecast(family)) * family.bad
-        if worse > PULL * self.sigma(family):
+    def _follow(self, latest: Sequence[float], family: Family) -> None:
+        """What is far from the forecast three times is the level: where it is better; where it is
+        worse only as the warm-up ends, since what was better early in it is nothing to fall from.
+        """
+        best, *_, worst = sorted(latest, key=lambda value: value * family.bad)
+        forecast, far = self.forecast(family), PULL * self.sigma(family)
+        if (forecast - worst) * family.bad > far:
+            self.level, self.trend = worst, 0.0
+        elif self.count == family.warm_up and (best - forecast) * family.bad > far:
             self.level, self.trend = best, 0.0
 
     def _rescale(self, distance: float, family: Family, speed: float) -> None:

@@ -14,6 +14,7 @@ from monitor.turning.drift import Drift
 from monitor.turning.early import EarlyWarnings
 from monitor.turning.event import Event
 from monitor.turning.gauge import Gauge
+from monitor.turning.longrun import LongRun
 from monitor.turning.recovery import Recoveries, Told
 from monitor.turning.track import Track
 
@@ -34,6 +35,7 @@ def load_track(state: Mapping[str, Any]) -> Track:
         "cusum": Cusum(**state["cusum"]),
         "crest": Crest(**{**state["crest"], "recent": list(state["crest"]["recent"])}),
         "recent": list(state["recent"]),
+        "slow": LongRun(**state["slow"]),
         "suspicions": [Change(**change) for change in state["suspicions"]],
         "turn": None if turn is None else Turn(**{**turn, "change": Change(**turn["change"])}),
     }

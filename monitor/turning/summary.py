@@ -60,7 +60,7 @@ def trend(track: Track) -> str:
     """Where the metric is going, recent values against its long-run mean."""
     if not track.recent:
         return "steady"
-    ahead = (fmean(track.recent) - track.slow) / track.baseline.sigma(track.family)
+    ahead = (fmean(track.recent) - track.slow.mean) / track.baseline.sigma(track.family)
     if abs(ahead) < TREND_UNITS:
         return "steady"
     if ahead > 0:

@@ -9,14 +9,13 @@ from monitor.turning.block import Block, Observation
 from monitor.turning.change import Change, Turn
 from monitor.turning.crest import Crest
 from monitor.turning.cusum import Cusum
+from monitor.turning.longrun import LongRun
 from monitor.turning.settings import COLLAPSE_NATS, Family, family_of
 
 #: From this share of the lower threshold on, the baseline learns at this speed.
 SUSPECT_SHARE, SUSPECT_SPEED = 0.5, 0.2
 #: Weight of a new gap between observations in their typical distance.
 GAP_RATE = 0.2
-#: Weight of a new observation in the long-run mean.
-SLOW_RATE = 0.03
 #: Suspicions kept a metric.
 SUSPICIONS = 8
 #: Larger values than this cannot be a metric's; held here, their differences stay finite.
@@ -38,8 +37,7 @@ class Track:
         observed: step of the latest observation, None before the first.
         gap: typical steps between observations, 0 while unknown.
         recent: the last observations, one more than `RECENT` (S: log).
-        seen: observations since it is learnt (anew).
-        slow: long-run mean of them, to tell the trend by.
+        slow: long-run mean of the observations, to tell the trend by.
         since: step of the first judgement, None before.
         suspicions: the latest changes that another family could confirm, newest last. Several,
             because metrics may be fed one after the other when a watcher catches up.
@@ -59,8 +57,7 @@ class Track:
     observed: int | None = None
     gap: float = 0.0
     recent: list[float] = field(default_factory=list)
-    seen: int = 0
-    slow: float = 0.0
+    slow: LongRun = field(default_factory=LongRun)
     since: int | None = None
     suspicions: list[Change] = field(default_factory=list)
     turn: Turn | None = None
@@ -134,8 +131,7 @@ class Track:
             self.gap = self.gap + GAP_RATE * (gap - self.gap) if self.gap else float(gap)
         self.observed = step
         self.recent = [*self.recent[-RECENT:], value]
-        self.seen += 1
-        self.slow += max(SLOW_RATE, 1 / self.seen) * (value - self.slow)
+        self.slow.add(value)
 
     def _follow_turn(self, seen: Observation) -> None:
         turn, family = self.turn, self.family
@@ -156,7 +152,7 @@ class Track:
         self.baseline = Baseline()
         self.cusum.reset()
         self.frozen = False
-        self.seen = 0
+        self.slow.count = 0
 
     def _rewind(self, step: int) -> None:
         """The run went back: the evidence is of a past undone, but the baseline still holds.
@@ -183,7 +179,7 @@ class Track:
         """Whether this metric is, or was judged to be, at a level from which it can fall."""
         latest = self.recent[-RECENT:]
         rose = len(latest) == RECENT and median(latest) >= self.family.alive
-        return rose or self.since is not None
+        return self.since is not None or rose
 
     @property
     def extent(self) -> float:
@@ -211,42 +207,32 @@ class Track:
 
     def jumps_since(self, step: float) -> list[Change]:
         """The jumps of S that were still seen after this step, oldest first."""
-        if self.family.bad < 0:
-            return []
-        return [change for change in self.suspicions if change.step >= step]
+        rising = self.family.bad > 0
+        return [change for change in self.suspicions if rising and change.step >= step]
 
     def confirm(self, change: Change, grave: bool) -> None:
-        """Note a turn; the baseline stays where it was until the metric comes back.
-
-        A jump of S that is over already is part of the event, but nothing to recover from.
-        """
+        """Note a turn; a jump of S that is over already is nothing to recover from."""
         if self.cusum.onset == change.onset and not self.frozen:
-            self.baseline.hold(self.cusum.before)
-            self.frozen = True
             level = self.cusum.before if self.turn is None else self.turn.level
             way = abs(self.recent[-1] - level)
-            self.turn = Turn(change, level, way, self.turn is not None and self.turn.grave)
+            grave |= self.turn is not None and self.turn.grave
+            self._hold(Turn(change, level, way), self.cusum.before)
         if self.turn is not None:
             self.turn.grave |= grave
 
-    def erodes(self, step: int) -> Change | None:
-        """The loss of half of D's effective modes that no sudden change began, when it is there.
-
-        Called at each observation of D that means something; the metric has turned with it.
-        """
-        crest = self.crest
-        if not crest.feed(step, self.recent[-1], COLLAPSE_NATS) or self.since is None:
-            return None
-        if self.turn is not None and (self.turn.collapsed or self.turn.grave):
-            return None
-        level, held = crest.level, crest.held
-        assert level is not None
-        assert held is not None
-        units = round((level - held) / self.baseline.sigma(self.family), 1)
-        change = Change(self.metric, self.family.name, crest.step, step, level, held, units)
-        self.turn = Turn(change, level, level - held, grave=True, collapsed=True)
+    def _hold(self, turn: Turn, level: float) -> None:
+        """Turn; the baseline stands still at the level until the metric comes back."""
         self.baseline.hold(level)
-        self.frozen = True
+        self.turn, self.frozen = turn, True
+
+    def erodes(self, step: int) -> Change | None:
+        """The loss of half of D's modes, bit by bit, once it is there: D has turned with it."""
+        known = self.turn is not None and (self.turn.collapsed or self.turn.grave)
+        if not self.crest.feed(step, self.recent[-1]) or self.since is None or known:
+            return None
+        change = self.crest.change(step, self.baseline.sigma(self.family))
+        lost = Turn(change, change.before, change.before - change.after, True, True)
+        self._hold(lost, change.before)
         return change
 
     @property

@@ -20,11 +20,11 @@ def told(**series: list[float]) -> list[Any]:
 
 def test_a_crest_is_the_largest_median_of_seven() -> None:
     crest = Crest()
-    series = [9.0, *[3.0] * 7, 2.6, 2.6, 2.6, 2.6, *[2.0] * 5]
-    gone = [crest.feed(i, value, 1.0) for i, value in enumerate(series)]
+    series = [9.0, *[3.0] * 7, 2.7, 2.7, 2.7, 2.7, *[2.2] * 5]
+    gone = [crest.feed(i, value) for i, value in enumerate(series)]
     assert gone == [False] * 15 + [True, True]
-    assert (crest.level, crest.held) == (3.0, 2.0)
-    # The median is 2.6 from the eleventh on, and 2.0 from the fifteenth on.
+    assert (crest.level, crest.held) == (3.0, 2.2)
+    # The median is 2.7 from the twelfth on, and 2.2 from the sixteenth on.
     assert crest.step == 14
 
 
