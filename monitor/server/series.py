@@ -121,11 +121,11 @@ def _checked(store: Store, run: str, metrics: Sequence[str]) -> dict[str, Kind]:
         each for each in metric_names(store, run) if not is_tensor_metric(each)
     )
     kinds = kinds_of(store, run, names)
-    if not kinds or len(kinds) < len(set(names)):
+    missing = [each for each in metrics if each not in kinds]
+    if missing or not kinds:
         segments_of(store, run)  # Raises where there is no such run.
-    for metric in metrics:
-        if metric not in kinds:
-            raise UnknownMetricError(f"run {run!r} has no metric {metric!r}")
+    if missing:
+        raise UnknownMetricError(f"run {run!r} has no metric {missing[0]!r}")
     return kinds
 
 
