@@ -103,8 +103,8 @@ def memory(page: Page) -> dict[str, float]:
 def left_alone(url: str) -> Iterator[Callable[[], float]]:
     """A browser on a page with nobody looking into it; gives its renderer's share of memory, MB.
 
-    What Playwright steers keeps the bytes of every answer for its inspector: 200 MB of an event
-    stream that never ends.
+    What Playwright steers keeps the bytes of every answer for its inspector: a hundred MB and more
+    of an event stream that never ends.
     """
     with tempfile.TemporaryDirectory(prefix="sqd-bench-", ignore_cleanup_errors=True) as profile:
         size = f"--window-size={VIEWPORT['width']},{VIEWPORT['height']}"

@@ -1,4 +1,4 @@
-"""Recorded trainings with their labels: those that the detector was made on, and later ones."""
+"""Recorded trainings with their labels: those that the detector was made on, and others."""
 
 import gzip
 import json
