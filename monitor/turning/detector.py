@@ -43,7 +43,8 @@ class TurningPointDetector:
     iterations is not averaged away. Two of S, Q and D within ten sample batches are a
     ``turning_point``; one alone needs more evidence and is ``stability``, ``quality`` or
     ``diversity``; D alone that has lost half of its effective modes is ``mode_collapse``.
-    So is D that crept as far below the best it ever held, which no CUSUM sees (see `crest`).
+    So is D that crept as far below the best it ever held, which no CUSUM sees, and Q at half of
+    its own is ``quality`` (see `crest`).
     Falls of Q, and of D, count once Q has risen (no faces, no modes). What is back at its old
     level is ``recovered``. Losses (``loss.*``), gradient norms (``grad.*``) and S give early
     warnings (see `early`). Differs from the paper, which finds turning points by eye afterwards.
@@ -178,7 +179,7 @@ class TurningPointDetector:
             found = fusion.judge(track, evidence, step)
             if found is not None:
                 yield found
-        if track.metric == "D" and not repeated:
+        if track.family is not STABILITY and not repeated:
             found = fusion.erosion(track, step)
             if found is not None:
                 yield found

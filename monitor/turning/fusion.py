@@ -66,17 +66,19 @@ class Fusion:
         return None
 
     def erosion(self, track: Track, step: int) -> TurningPoint | None:
-        """Tell that half of the modes went, too slowly for evidence of a change.
+        """Tell that half of the faces or modes went, too slowly for evidence of a change.
 
         Args:
-            track: of D.
+            track: of Q or D.
             step: of its newest observation.
         """
         quality = self.tracks.get("Q")
         if step == 0 or (quality is not None and not quality.risen):
             return None
         change = track.erodes(step)
-        return None if change is None else self._raise(COLLAPSE, [change], step)
+        if change is None:
+            return None
+        return self._raise(COLLAPSE if track.metric == "D" else track.family.kind, [change], step)
 
     def rewind(self, step: int) -> None:
         """Forget an event that the run, gone back to this step, has not had yet."""

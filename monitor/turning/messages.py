@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from monitor.turning.change import Change
-from monitor.turning.settings import COLLAPSE_NATS
+from monitor.turning.settings import HALF_NATS
 from monitor.types import Severity, TurningPoint
 
 #: The kind of two families together, and of D alone when half of the modes are gone.
@@ -51,7 +51,7 @@ def describe_nonfinite(step: int, metrics: Sequence[str]) -> TurningPoint:
 
 def collapsed(change: Change) -> bool:
     """Whether half of the effective modes or more are gone."""
-    return change.family == "D" and change.before - change.after >= COLLAPSE_NATS
+    return change.family == "D" and change.before - change.after >= HALF_NATS
 
 
 def moved(change: Change) -> str:

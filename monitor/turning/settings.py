@@ -19,7 +19,7 @@ WINDOW_BLOCKS = 40
 #: Networks watched at most, so that a flood of names cannot use up memory.
 MAX_NETWORKS = 64
 #: D lower by this many nats means that half of the modes (by effective number e^D) are gone.
-COLLAPSE_NATS = log(2)
+HALF_NATS = log(2)
 #: Q below this: the generator makes no faces yet, so neither Q nor D can have turned.
 ALIVE_QUALITY = 0.2
 #: Sample batches after which a Q that never rose is that of data without faces: D then speaks

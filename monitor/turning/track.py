@@ -10,7 +10,7 @@ from monitor.turning.change import Change, Turn
 from monitor.turning.crest import Crest
 from monitor.turning.cusum import Cusum
 from monitor.turning.longrun import LongRun
-from monitor.turning.settings import COLLAPSE_NATS, Family, family_of
+from monitor.turning.settings import HALF_NATS, Family, family_of
 
 #: From this share of the lower threshold on, the baseline learns at this speed.
 SUSPECT_SHARE, SUSPECT_SPEED = 0.5, 0.2
@@ -31,7 +31,7 @@ class Track:
         block: values of S that wait to become one observation.
         baseline: what it would do next if nothing happened.
         cusum: evidence that something did.
-        crest: the best level that it held; of D only.
+        crest: the best level that it held; of Q and D.
         step: step of the latest point, None before the first.
         value: its value.
         observed: step of the latest observation, None before the first.
@@ -226,22 +226,22 @@ class Track:
         self.turn, self.frozen = turn, True
 
     def erodes(self, step: int) -> Change | None:
-        """The loss of half of D's modes, bit by bit, once it is there: D has turned with it."""
-        known = self.turn is not None and (self.turn.collapsed or self.turn.grave)
-        if not self.crest.feed(step, self.recent[-1]) or self.since is None or known:
+        """The loss of half of the faces or modes, bit by bit, once: the metric turns with it."""
+        crest, turn, modes = self.crest, self.turn, self.metric == "D"
+        if not crest.feed(self.metric, step, self.recent[-1]) or self.since is None:
             return None
-        change = self.crest.change(step, self.baseline.sigma(self.family))
-        lost = Turn(change, change.before, change.before - change.after, True, True)
-        self._hold(lost, change.before)
+        change = crest.fall(self.metric, step, self.baseline.sigma(self.family))
+        if turn is not None and (turn.collapsed or turn.grave or not modes):
+            return None
+        way = change.before - change.after
+        self._hold(Turn(change, change.before, way, modes, modes), change.before)
         return change
 
     @property
     def halved(self) -> bool:
         """Whether this is D and half of the effective modes are gone, by its recent median."""
-        if self.metric != "D":
-            return False
         level = self.cusum.before if self.turn is None else self.turn.level
-        return level - median(self.recent[-RECENT:]) >= COLLAPSE_NATS
+        return self.metric == "D" and level - median(self.recent[-RECENT:]) >= HALF_NATS
 
     def latest(self, turn: Turn, step: int) -> Change:
         """The change of a metric that has turned (not of S), with the figures as of now."""
