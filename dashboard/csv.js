@@ -2,7 +2,7 @@
 
 import {seriesPath} from "./api.js";
 import {longestOf, lowerBound, upperBound, xOf} from "./columns.js";
-import {runAndMetric} from "./panels.js";
+import {comparesRuns, runAndMetric} from "./panels.js";
 import {convertView} from "./view.js";
 
 const names = ["step", "epoch", "time", "value", "stderr", "n", "status"];
@@ -18,11 +18,9 @@ export function csvOf({panels, series, axis}, view) {
       .slice(first, end)
       .map((_, i) => [...nameOf(metric), ...names.map((name) => columns[name][first + i])]);
   });
-  const header = [...(compared(metrics) ? ["run"] : []), "metric", ...names];
+  const header = [...(comparesRuns({metrics}) ? ["run"] : []), "metric", ...names];
   return [header, ...rows].map((row) => `${row.map(field).join(",")}\r\n`).join("");
 }
-
-const compared = (metrics) => metrics.some((key) => runAndMetric(key)[0] !== null);
 
 const nameOf = (key) => runAndMetric(key).filter((part) => part !== null);
 

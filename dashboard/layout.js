@@ -1,7 +1,12 @@
 // Where each panel stands, and the same as a Plotly layout: one figure, one x axis, so that one
 // crosshair and one zoom go through all panels.
 
-export const margin = {left: 50, right: 96, top: 20, bottom: 30}; // px
+import {comparesRuns} from "./panels.js";
+
+export const margin = {left: 50, top: 20, bottom: 30}; // px
+// px for the names and newest values at the lines' ends: a run's name is longer than a network's.
+const ends = {network: 96, run: 160};
+const wide = 640; // px of a figure from which on it has that much to give
 const head = 30; // px above each panel, for its title
 const scaleTicks = [1, 2, 5];
 const tickWidth = 90; // px for each label of the x axis
@@ -14,8 +19,9 @@ export function placePanels(panels, width) {
     y += head + panel.height;
     return box;
   });
-  const plotWidth = Math.max(40, width - margin.left - margin.right);
-  return {boxes, left: margin.left, width: plotWidth, bottom: y, height: y + margin.bottom};
+  const right = width >= wide && panels.some(comparesRuns) ? ends.run : ends.network;
+  const plotWidth = Math.max(40, width - margin.left - right);
+  return {boxes, left: margin.left, right, width: plotWidth, bottom: y, height: y + margin.bottom};
 }
 
 export const xPixel = (place, range, x) =>
@@ -36,9 +42,9 @@ export const yAxisName = (index) => (index === 0 ? "y" : `y${index + 1}`);
 export function layoutOf(place, {axis, xRange, yRanges, hasLine, look, lines, dragmode}) {
   const plotHeight = place.height - margin.top - margin.bottom;
   const layout = {
-    width: place.left + place.width + margin.right,
+    width: place.left + place.width + place.right,
     height: place.height,
-    margin: {l: margin.left, r: margin.right, t: margin.top, b: margin.bottom, pad: 0},
+    margin: {l: margin.left, r: place.right, t: margin.top, b: margin.bottom, pad: 0},
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: {family: look.font, size: 11, color: look.faint},

@@ -9,6 +9,7 @@ import {lineName} from "./panels.js";
 import {convertValue, flawOf, readShortly} from "./reading.js";
 
 const lineHeight = 15; // px between two labels
+const endGap = 4; // px between a line and its label
 const signWidth = 18; // px of a mark without its word
 const letterWidth = 7; // px, about
 
@@ -64,7 +65,7 @@ function drawEnds(frame, box, index) {
     const text = readShortly(box.panel, row);
     return [{metric, y, text, old, name: lineName(metric, box.panel), color: frame.color(metric)}];
   });
-  return spread(labels, box).map(drawEnd);
+  return spread(labels, box).map((label) => drawEnd(label, frame.place.right - endGap));
 }
 
 const yOf = (box, range, row) => yPixel(box, range, convertValue(box.panel, row.value));
@@ -81,10 +82,13 @@ function spread(labels, box) {
   return labels;
 }
 
-const drawEnd = ({y, text, old, name, color}) =>
+const drawEnd = ({y, text, old, name, color}, width) =>
   h(
     "div",
-    {class: old ? "end old" : "end", style: `top:${y}px;--series:var(${color})`},
+    {
+      class: old ? "end old" : "end",
+      style: `top:${y}px;width:${width}px;--series:var(${color})`
+    },
     h("i"),
     h("span", {class: "name"}, name),
     h("span", null, text)
@@ -92,7 +96,7 @@ const drawEnd = ({y, text, old, name, color}) =>
 
 // Turning points, and restarts where these leave room for their sign.
 function placeMarks({place, view, turns, restarts}) {
-  const right = place.left + place.width + margin.right;
+  const right = place.left + place.width + place.right;
   const marks = [
     ...turns.map(({alert, x}) => ({alert, x, word: formatKind(alert.kind)})),
     ...restarts

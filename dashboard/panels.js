@@ -93,6 +93,8 @@ export const keyOf = (run, metric) => `${run}${separator}${metric}`;
 
 export const runAndMetric = (key) => (key.includes(separator) ? key.split(separator) : [null, key]);
 
+export const comparesRuns = ({metrics}) => metrics.some((key) => runAndMetric(key)[0] !== null);
+
 // What is written beside a line: its panel already names the rest.
 export function lineName(key, panel) {
   const [run, metric] = runAndMetric(key);

@@ -1,7 +1,6 @@
 // One panel as a picture that stands alone: the words that the page writes over it are in it.
 
 import {figureOf, frameOf} from "./figure.js";
-import {margin} from "./layout.js";
 import {lineName} from "./panels.js";
 
 const pngScale = 2; // pixels for each of the page's
@@ -11,7 +10,7 @@ const textSize = 12; // px
 
 // Returns {data, layout} for Plotly. look: as for figureOf.
 export function pictureOf(frame, panel, look) {
-  const width = frame.place.left + frame.place.width + margin.right;
+  const width = frame.place.left + frame.place.width + frame.place.right;
   const alone = frameOf({...frame, panels: [panel], range: frame.view}, width);
   const [data, layout] = figureOf(alone, look, false);
   const annotations = wordsOf(alone, panel, look);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import {test} from "node:test";
 import {figureOf, frameOf} from "../../dashboard/figure.js";
 import {logTicks, placePanels, xAtPixel, xPixel, yPixel} from "../../dashboard/layout.js";
-import {panelsOf} from "../../dashboard/panels.js";
+import {keyOf, panelsOf} from "../../dashboard/panels.js";
 import {fullRange, roundUp, yRange} from "../../dashboard/ranges.js";
 import {convertView, scaleView, viewAround} from "../../dashboard/view.js";
 import {columns} from "./fakes.js";
@@ -71,6 +71,18 @@ test("panels stand one below the other without overlap", () => {
   boxes.slice(1).forEach((box, i) => assert.ok(box.headTop >= boxes[i].top + boxes[i].height));
   assert.equal(bottom, boxes.at(-1).top + boxes.at(-1).height);
   assert.ok(height > bottom);
+});
+
+test("names of compared runs get more room than those of networks, where there is any", () => {
+  const alone = panelsOf(["Q"]);
+  const compared = [{...alone[0], metrics: [keyOf("other", "Q")]}];
+  const rights = [alone, compared].map((panels) => placePanels(panels, 900).right);
+  assert.ok(rights[1] > rights[0]);
+  assert.equal(placePanels(compared, 330).right, placePanels(alone, 330).right);
+  for (const width of [330, 900]) {
+    const place = placePanels(compared, width);
+    assert.equal(place.left + place.width + place.right, width);
+  }
 });
 
 test("log ticks are whole decades, with 2 and 5 on a short axis", () => {
