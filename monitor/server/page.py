@@ -14,7 +14,7 @@ from monitor.server.caching import tagged
 #: Asked for again at every load, so that an upgrade shows; an unchanged file costs a 304.
 ASSET_CACHE = "no-cache"
 #: Plotly's smallest bundle: lines are all that is drawn with it. It starts in a fraction of the
-#: time that the whole Plotly of the Python package takes, which is kept for reports.
+#: time that the whole Plotly of the Python package takes.
 PLOTLY = "plotly-basic.min.js"
 #: What a module of the page imports.
 IMPORTED = re.compile(r'\bfrom "\./([A-Za-z0-9_-]+\.js)"')

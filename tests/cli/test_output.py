@@ -14,7 +14,9 @@ from monitor.store.blocks import Cell
 from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
 from monitor.store.jobs import JobQueue
+from monitor.store.watching import WatchStore
 from monitor.store.workers import beat
+from monitor.types import Alert
 from tests.cli.conftest import Result, Sqd
 from tests.store.posting import START_S, Trainer, finish
 
@@ -92,6 +94,26 @@ def test_page_holds_every_point_and_its_own_plotly(
         assert f'"name":"{name}"' in page
     assert '"name":"S.G\\u002fconv"' not in page
     assert '"name":"S.G/conv"' not in page
+    assert "<p>No alert.</p>" in page
+    assert (tmp_path / "demo.html").stat().st_size < 2_000_000
+
+
+def test_page_tells_the_alerts_at_their_steps(
+    run: Trainer, store: Store, sqd_here: Callable[..., Result], tmp_path: Path
+) -> None:
+    watch = WatchStore(store, "mine")
+    lease = watch.lease(0)
+    assert lease is not None
+    fell = Alert("a", "demo", "quality", 1201, 1400, ("Q",), "warning", "Q <b>fell</b>.", 5.0)
+    over = Alert("b", "demo", "recovered", 1801, 1900, ("Q",), "info", "Q is back.", 6.0)
+    lost = Alert("c", "demo", "trainer_lost", None, None, (), "warning", "Trainer lost.", 7.0)
+    watch.commit(lease, "demo", None, [fell, over, lost])
+    sqd_here("export", "demo", "--format", "html", "-o", str(tmp_path / "demo.html"))
+    page = (tmp_path / "demo.html").read_text()
+    assert "<li>Q &lt;b&gt;fell&lt;/b&gt;.</li><li>Trainer lost.</li>" in page
+    assert '"x0":1201,"x1":1201' in page
+    assert '"x0":1801' not in page
+    assert "Q is back" not in page
 
 
 def test_file_is_named_after_the_run(
