@@ -1,4 +1,4 @@
-// The turning points and other alerts of a run, newest first, and what people say to them.
+// The alerts of a run, newest first, and what people say to them.
 
 import {ApiError, alertPath, postJson} from "./api.js";
 import {h, renderOnChange, setText} from "./element.js";
@@ -36,8 +36,8 @@ export class Alerts {
     this.caption = h("span", {class: "caption"});
     this.root = h(
       "section",
-      {class: "alerts", "aria-label": "Turning points and alerts"},
-      h("header", null, h("h2", null, "Turning points"), this.caption),
+      {class: "alerts", "aria-label": "Alerts"},
+      h("header", null, h("h2", null, "Alerts"), this.caption),
       this.said,
       this.list
     );
