@@ -1,6 +1,8 @@
 """Arrays on their way from a device to the host: the training thread never waits for them."""
 
 import math
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -34,11 +36,21 @@ class Landing:
             if self._ready is not None:
                 self._ready.synchronize()
             pinned = self._values.device.type == "cpu"
-            host = self._values.cpu().numpy()
+            with _aside(self._values):
+                host = self._values.cpu().numpy()
             # Pinned memory is scarce: it goes back at once.
             self._values, self._ready = host.copy() if pinned else host, None
         array: NDArray[Any] = self._values
         return array
+
+
+def _aside(values: Any) -> AbstractContextManager[None]:
+    """Where a copy neither waits for what the trainer has started since, nor keeps it waiting."""
+    if not getattr(values, "is_cuda", False):
+        return nullcontext()
+    torch = sys.modules["torch"]
+    aside: AbstractContextManager[None] = torch.cuda.stream(torch.cuda.Stream(values.device))
+    return aside
 
 
 def launch(tensor: Any, torch: Any) -> Landing:

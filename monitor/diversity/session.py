@@ -43,6 +43,8 @@ def providers(device: str | torch.device, max_gpu_bytes: int = MAX_GPU_BYTES) ->
         # The default doubles what it takes each time, and tries every algorithm with its workspace.
         "arena_extend_strategy": "kSameAsRequested",
         "cudnn_conv_algo_search": "HEURISTIC",
+        # The default keeps 10 bits of each factor: a face between two modes is another one's then.
+        "use_tf32": 0,
     }
     return [(CUDA, options), CPU]
 

@@ -1,6 +1,8 @@
 """MTCNN's cascade of three networks, over all images and all candidates at once."""
 
+import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from facenet_pytorch import ONet, PNet, RNet
@@ -37,6 +39,9 @@ BYTES_PER_CROP = {REFINE_SIDE: 2**17, OUTPUT_SIDE: 2**19}
 #: Bytes of one run of a network on a CPU: activations stay in its cache, and below the size from
 #: which the allocator takes fresh pages each time (faster than four times as much).
 RUN_BYTES_ON_CPU = 2**24
+
+#: How torch before 2.9 is told to keep convolutions whole.
+OLD_SETTING = ("allow_tf32", False)
 
 #: Eyes, nose and corners of the mouth.
 LANDMARKS = 5
@@ -76,6 +81,10 @@ class Cascade:
             (N,) float32 probability of the likeliest face, 0 without one, and its (N, 5, 2)
             float32 landmarks x, y in pixels, NaN without one.
         """
+        with _whole_floats() if images.is_cuda else contextlib.nullcontext():
+            return self._likeliest(images)
+
+    def _likeliest(self, images: Tensor) -> tuple[Tensor, Tensor]:
         table = summed_area(images)
         found = torch.zeros(len(images), device=images.device)
         landmarks = torch.full((len(images), LANDMARKS, 2), torch.nan, device=images.device)
@@ -150,6 +159,21 @@ class Cascade:
         parts = [slice(i, i + size) for i in range(0, len(boxes), size)]
         runs = [network(_normalised(crops(table, image[p], pixels[p], side))) for p in parts]
         return tuple(torch.cat(output) for output in zip(*runs, strict=True))
+
+
+@contextlib.contextmanager
+def _whole_floats() -> Iterator[None]:
+    """Convolutions of a GPU in float32. As torch comes they keep 10 bits of each factor (TF32), and
+    a probability near a threshold is another than on a CPU."""
+    # Since torch 2.9 each kind of operation has a setting, and the old one may refuse to be read.
+    where: Any = getattr(torch.backends.cudnn, "conv", torch.backends.cudnn)
+    name, exact = ("fp32_precision", "ieee") if hasattr(where, "fp32_precision") else OLD_SETTING
+    before = getattr(where, name)
+    setattr(where, name, exact)
+    try:
+        yield
+    finally:
+        setattr(where, name, before)
 
 
 def _scales(height: int, width: int) -> Iterator[float]:

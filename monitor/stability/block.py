@@ -61,11 +61,13 @@ def _array_sums(snapshots: NDArray[Any], first: list[int], second: list[int]) ->
 def _tensor_sums(snapshots: Tensor, first: list[int], second: list[int]) -> list[list[float]]:
     import torch
 
+    # Lists as indices would be brought to the device anew for each part.
+    earlier, later = (torch.tensor(rows, device=snapshots.device) for rows in (first, second))
     sums = torch.zeros(len(first), 3, dtype=torch.float64, device=snapshots.device)
     for part in _columns(snapshots, len(first), TENSOR_ELEMENTS):
         block = snapshots[:, part].detach().double()
-        w = block[first]
-        d = block[second] - w
+        w = block.index_select(0, earlier)
+        d = block.index_select(0, later) - w
         sums += torch.stack([(a * b).sum(dim=1) for a, b in ((w, d), (w, w), (d, d))], dim=1)
     answer: list[list[float]] = sums.tolist()
     return answer
