@@ -55,7 +55,7 @@ class Fusion:
         if units >= family.agree and extent >= family.supports:
             change = track.suspect(step)
             partners = list(self._partners(change))
-            if partners:
+            if partners and not self._exchanged([change, *partners]):
                 return self._raise(TOGETHER, [change, *partners], step)
             if units >= family.alone and extent >= family.matters:
                 return self._raise(COLLAPSE if track.halved else family.kind, [change], step)
@@ -97,6 +97,14 @@ class Fusion:
         """Recent suspicions of the other families."""
         recent = self._suspicions(change.step, self.window_steps)
         return (other for other in recent if other.family != change.family)
+
+    def _exchanged(self, changes: list[Change]) -> bool:
+        """Whether D rises instead: samples of modes that are new are no good ones yet."""
+        diversity = self.tracks.get("D")
+        if diversity is None or any(change.metric == "D" for change in changes):
+            return False
+        latest = diversity.recent
+        return latest != [] and latest[-1] - min(latest) >= diversity.family.supports
 
     @property
     def window_steps(self) -> float:

@@ -147,3 +147,35 @@ def test_modes_that_vanish_soon_after_a_dip_of_quality_are_told_at_once() -> Non
     assert (second.metrics, second.step) == (("D",), 9800)
     assert second.detected_step <= 10_000
     assert "Mode collapse" in second.message
+
+
+def jump_of_stability(quality: list[float], **others: list[float]) -> list[Record]:
+    """A batch every 200 steps; S.D jumps forty-fold for 100 steps after batch 30."""
+    values = angles(4, [0.002] * 6000 + [0.08] * 100 + [0.002] * 1900, 0.2)
+    series = {"Q": quality, **others}
+    return [
+        (
+            i + 1,
+            {"S.D": x} | ({n: v[i // 200] for n, v in series.items()} if i % 200 == 199 else {}),
+        )
+        for i, x in enumerate(values)
+    ]
+
+
+def test_a_fall_that_is_over_confirms_no_jump() -> None:
+    # Q is away for three batches, and back for six when S jumps.
+    over = [*steady("Q", 20), *[0.3] * 3, *steady("Q", 17)]
+    assert [kind for kind, _ in kinds(play(jump_of_stability(over)))] == ["quality"]
+    lasting = [*steady("Q", 28), *[0.3] * 12]
+    assert [kind for kind, _ in kinds(play(jump_of_stability(lasting)))] == ["turning_point"]
+
+
+def test_a_rise_of_diversity_is_no_turn_for_the_worse() -> None:
+    # One mode, all of whose samples are good; then the generator finds others.
+    found_more = [*noisy(5, [0.1] * 30, 0.02), *noisy(6, [1.5] * 10, 0.05)]
+    quality = [*noisy(7, [0.98] * 30, 0.01), *noisy(8, [0.6] * 10, 0.02)]
+    told = kinds(play(jump_of_stability(quality, D=found_more)))
+    assert [kind for kind, _ in told] == ["stability"]
+    stays = [*noisy(5, [0.1] * 40, 0.02)]
+    told = kinds(play(jump_of_stability(quality, D=stays)))
+    assert [kind for kind, _ in told] == ["stability", "turning_point"]
