@@ -21,6 +21,13 @@ Weights: TypeAlias = "NDArray[Any] | Tensor"
 #: network of any size needs no float64 copy of itself.
 CHUNK_ELEMENTS = 256 * 1024
 
+#: Squared lengths whose products stay within float64.
+LEAST, MOST = 1e-140, 1e140
+
+#: A vector that becomes longer or shorter by more than this share, or by this much for each radian
+#: that it turns, is compared with one of its new length: the sums would lose digits to that.
+LENGTHENED, PER_RADIAN = 1e-3, 1e3
+
 #: |w'|² below this share of |w|² is rounding of the sums (float64 epsilon is 2.2e-16): w' = 0.
 VANISHED_SHARE = 1e-14
 
@@ -55,8 +62,17 @@ class AngleTerms:
         """Whether an angle exists: no NaN or Inf in either vector, and neither of them zero."""
         if not all(map(math.isfinite, (self.dot, self.weight_square, self.change_square))):
             return False
-        next_square = self.weight_square + 2.0 * self.dot + self.change_square
-        return next_square > VANISHED_SHARE * self.weight_square > 0.0
+        return self.next_square > VANISHED_SHARE * self.weight_square > 0.0
+
+    @property
+    def next_square(self) -> float:
+        """|w'|²."""
+        return self.weight_square + 2.0 * self.dot + self.change_square
+
+    @property
+    def lengthening(self) -> float:
+        """How much longer w' is than w, as a share of |w|; only where `finite`."""
+        return math.sqrt(self.next_square / self.weight_square) - 1.0
 
     def angle(self) -> float:
         """∠(w, w') in radians, 0 … π; NaN where `finite` is false.
@@ -78,13 +94,32 @@ def weight_angle(previous: Weights, current: Weights) -> float:
         previous: (n,) W_t, array or tensor of any float dtype.
         current: (n,) W_{t+1}, likewise.
 
+    Vectors of any length are measured, also where one is much longer than the other.
+
     Returns:
         Radians, 0 … π; exactly 0.0 for equal vectors; NaN if either is zero or not finite.
 
     Raises:
         WeightsError: the lengths differ, or a vector is empty, not 1-D or not real.
     """
-    return angle_terms(previous, current).angle()
+    terms = angle_terms(previous, current)
+    if not (terms.finite and LEAST < terms.weight_square < MOST and terms.next_square < MOST):
+        # Too long, too short, or one a millionth of the other; what has no angle still has none.
+        previous, current = _scaled(previous), _scaled(current)
+        terms = angle_terms(previous, current)
+    if terms.finite and abs(terms.lengthening) > min(LENGTHENED, PER_RADIAN * terms.angle()):
+        terms = angle_terms(_float64(previous) * (1.0 + terms.lengthening), current)
+    return terms.angle()
+
+
+def _float64(weights: Any) -> Any:
+    return weights.detach().double() if _is_tensor(weights) else np.asarray(weights, np.float64)
+
+
+def _scaled(weights: Any) -> Any:
+    """The vector divided by its largest element; as it is where that is no number or zero."""
+    largest = float(abs(weights).max())
+    return _float64(weights) / largest if 0 < largest < math.inf else weights
 
 
 def angle_terms(previous: Weights, current: Weights) -> AngleTerms:

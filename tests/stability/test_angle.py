@@ -39,6 +39,21 @@ def test_agrees_with_fifty_digits(angle: float, dtype: type[np.floating[Any]]) -
     assert weight_angle(w, v) == pytest.approx(exact_angle(w, v), rel=1e-9, abs=0)
 
 
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
+@pytest.mark.parametrize("times", [1e-9, 1e-3, 0.5, 1.01, 7.0, 1e3, 1e9])
+@pytest.mark.parametrize("angle", [*ANGLES, math.pi - 0.01])
+def test_lengths_do_not_matter(angle: float, times: float, kind: Any) -> None:
+    w, v = rotated(angle)
+    assert weight_angle(kind(w), kind(times * v)) == pytest.approx(angle, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-100, 1e-80, 1e80, 1e150, 1e300])
+def test_no_square_leaves_the_range(size: float) -> None:
+    w, v = rotated(0.1)
+    for pair in ((size * w, size * v), (size * w, v), (w, size * v)):
+        assert weight_angle(*pair) == pytest.approx(0.1, rel=1e-9, abs=0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize("angle", [3e-3, 0.1, math.pi / 2])
 def test_tensors_of_every_float_type(angle: float, dtype: torch.dtype) -> None:

@@ -64,7 +64,7 @@ def test_exact_tensors_have_no_error() -> None:
     whole = weight_angle(np.concatenate(before), np.concatenate(after))
     assert result.network.angle() == pytest.approx(whole, rel=1e-12)
     for terms, w, v in zip(result.tensors, before, after, strict=True):
-        assert terms.angle() == weight_angle(w, v)
+        assert terms.angle() == pytest.approx(weight_angle(w, v), rel=1e-12)
 
 
 def test_error_bar_follows_its_formula() -> None:
