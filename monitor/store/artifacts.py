@@ -5,8 +5,7 @@ from typing import Any
 
 from monitor.errors import UnknownRunError
 from monitor.store.connection import Store, reachable, text
-from monitor.store.finish import ORDER_STRIDE
-from monitor.store.segments import segments_of
+from monitor.store.segments import ORDER_STRIDE, segments_of
 from trainer_hooks import keys
 
 

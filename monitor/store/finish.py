@@ -13,10 +13,9 @@ from monitor.store.counters import counted_points
 from monitor.store.edits import ALL_CHUNKS, edited
 from monitor.store.events import MOST_EVENTS, light_points, points_event
 from monitor.store.limits import MOST_GRIDS
+from monitor.store.segments import ORDER_STRIDE
 from trainer_hooks import keys
 
-#: Segments order points before rows do: more rows than a segment will ever have.
-ORDER_STRIDE = 2**40
 #: Image grids and mode histograms kept of a run, 60 MB of them, where no watch thins them sooner
 #: (monitor/watch/pictures.py); beyond, every second of the older half goes.
 MOST_ARTIFACTS = MOST_GRIDS

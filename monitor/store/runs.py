@@ -13,7 +13,7 @@ from monitor.store.connection import Store, reachable, text
 from monitor.store.control import Stop, parse_stop
 from monitor.store.deletion import delete_run
 from monitor.store.segments import Segment, parse_segments, plain
-from monitor.store.series import parse_latest
+from monitor.store.series import visible_latest
 from trainer_hooks import keys
 
 #: A trainer beats every 3 s; one silent for this long is lost, seconds.
@@ -43,7 +43,8 @@ class RunRecord:
         status: ``running``, ``finished`` or ``lost``.
         heartbeat_age_s: seconds since the trainer's last sign of life.
         networks: parameters, tensors and form of each network.
-        latest: newest point of each metric.
+        metrics: names of all that have a point.
+        latest: newest point of each metric; none where a resume has hidden it.
         drops: what was lost, by reason, over all segments, worker's skips included.
         problems: what could not be computed, with count and reason.
         alerts: with their marks, in the order of detection.
@@ -64,6 +65,7 @@ class RunRecord:
     config: dict[str, Any]
     networks: dict[str, Any]
     segments: list[Segment]
+    metrics: list[str]
     latest: dict[str, dict[str, Any]]
     drops: dict[str, int]
     problems: list[dict[str, Any]]
@@ -142,7 +144,8 @@ def record_of(run: str, group: Sequence[Mapping[str, str]], now_s: float) -> Run
         config=json.loads(meta.get("config", "{}")),
         networks=_networks(meta),
         segments=processes,
-        latest={name: parse_latest(value) for name, value in metrics.items()},
+        metrics=sorted(metrics),
+        latest=visible_latest(metrics, processes),
         drops=_drops(meta, rows),
         problems=[json.loads(value) for value in problems.values()],
         alerts=raised,

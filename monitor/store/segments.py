@@ -10,6 +10,9 @@ from monitor.store.blocks import KINDS
 from monitor.store.connection import Store, reachable, text
 from trainer_hooks import keys
 
+#: Segments order points before rows do: more rows than a segment will ever have.
+ORDER_STRIDE = 2**40
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

@@ -1,7 +1,7 @@
 """Series: what was measured, read back from packed columns."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from monitor.errors import UnknownMetricError
 from monitor.store.blocks import KINDS, Kind
 from monitor.store.connection import Store, reachable, text
 from monitor.store.rows import RowTable, read_rows
-from monitor.store.segments import Segment, segments_of
+from monitor.store.segments import ORDER_STRIDE, Segment, segments_of
 from monitor.types import STATUSES
 from trainer_hooks import keys
 
@@ -25,6 +25,7 @@ __all__ = [
     "newest_of_each_step",
     "read_series",
     "segments_of",
+    "visible_latest",
     "within",
 ]
 
@@ -101,6 +102,24 @@ def parse_latest(stored: str) -> dict[str, Any]:
     """A metric's latest point, as it lies behind its order."""
     point: dict[str, Any] = json.loads(stored.partition("|")[2])
     return point
+
+
+def visible_latest(
+    stored: Mapping[str, str], segments: Sequence[Segment]
+) -> dict[str, dict[str, Any]]:
+    """Latest points by metric, but for those that a newer segment hides.
+
+    The metric has none then until that segment brings one: where the one before the hidden ones
+    lies, only its rows tell.
+    """
+    found = {}
+    for metric, value in stored.items():
+        point = parse_latest(value)
+        ordinal = int(value.partition("|")[0]) // ORDER_STRIDE
+        newer = (s.first_step for s in segments if s.ordinal > ordinal)
+        if all(step is None or point["step"] < step for step in newer):
+            found[metric] = point
+    return found
 
 
 def read_series(

@@ -57,6 +57,23 @@ def test_pulse_counts_what_is_stored_and_tells_the_newest_push(
     assert (empty.run, empty.status, empty.last_step, empty.rows) == ("empty", "running", None, 0)
 
 
+def test_latest_points_that_a_resume_hides_are_none(store: Store, queue: JobQueue) -> None:
+    cells = {"v": [Cell(2, 1.0)], "early": [Cell(0, 2.0)], "late": [Cell(1, 3.0)]}
+    finish(queue, Trainer(store), [0, 1, 2], [10, 15, 20], cells)
+    assert set(read_run(store, "demo").latest) == {"v", "early", "late"}
+    resumed = Trainer(store, resume=True)
+    assert set(read_run(store, "demo").latest) == {"v", "early", "late"}
+    finish(queue, resumed, [0], [12], {"v": [Cell(0, 4.0)]})
+    record = read_run(store, "demo")
+    steps = {name: point["step"] for name, point in record.latest.items()}
+    assert steps == {"v": 12, "early": 10}
+    assert record.metrics == ["early", "late", "v"]
+    # One after it hides its own, and goes on hiding theirs.
+    finish(queue, Trainer(store, resume=True), [0], [18], {"late": [Cell(0, 5.0)]})
+    steps = {name: point["step"] for name, point in read_run(store, "demo").latest.items()}
+    assert steps == {"v": 12, "early": 10, "late": 18}
+
+
 def test_rows_of_the_newest_segment_tell_how_far_it_is(store: Store, queue: JobQueue) -> None:
     finish(queue, Trainer(store), [0, 1], [5, 6], {})
     resumed = Trainer(store, resume=True)
