@@ -12,11 +12,13 @@ from redis.retry import Retry
 from monitor.errors import StoreError, StoreUnavailableError
 from trainer_hooks import keys
 
-#: Longest wait for an answer, seconds. Longer than any blocking read below.
-SOCKET_TIMEOUT_S = 20.0
+#: Longest wait for an answer, seconds: several times that of any blocking read. A server that is
+#: frozen, rather than gone, is told away after it.
+SOCKET_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 3.0
-#: One quiet second try: a connection that the server closed while idle is no outage.
-RETRIES = 1
+#: One quiet second try: a connection that the server closed while idle is no outage. Who did not
+#: answer in time is not asked again.
+RETRIES, RETRIED = 1, (redis.ConnectionError,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _client(url: str) -> "redis.Redis":
             url,
             socket_timeout=SOCKET_TIMEOUT_S,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
-            retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), RETRIES),
+            retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), RETRIES, RETRIED),
             protocol=2,
             **named,
         )

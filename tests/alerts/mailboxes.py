@@ -117,6 +117,11 @@ class Silence:
                 self._calls.append(self._listener.accept()[0])
                 self.called.set()
 
+    @property
+    def calls(self) -> int:
+        """How often somebody has connected."""
+        return len(self._calls)
+
     def close(self) -> None:
         """Hang up on everybody."""
         with contextlib.suppress(OSError):

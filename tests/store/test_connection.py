@@ -3,8 +3,10 @@
 import pytest
 
 from monitor.errors import StoreError, StoreUnavailableError
+from monitor.store import connection
 from monitor.store.connection import Store, masked, open_store, reachable
 from monitor.store.embedded import EmbeddedRedis
+from tests.alerts.mailboxes import Silence
 from trainer_hooks import keys
 
 
@@ -48,6 +50,15 @@ def test_bad_address_is_one_sentence(url: str, reason: str) -> None:
         open_store(url)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_who_does_not_answer_is_asked_once(
+    silence: Silence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "SOCKET_TIMEOUT_S", 0.2)
+    with pytest.raises(StoreUnavailableError, match="cannot be reached: Timeout"):
+        open_store(f"redis://127.0.0.1:{silence.port}")
+    assert silence.calls == 1
 
 
 def test_refusal_is_no_outage(store: Store) -> None:
