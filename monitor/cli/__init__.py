@@ -1,5 +1,6 @@
 """The command line: one file a command, errors as one clear line."""
 
+import os
 import signal
 import sys
 
@@ -63,13 +64,22 @@ def main() -> None:
     # `kill` and container engines send it; what is running is stopped as by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sys.exit(app(prog_name="sqd", standalone_mode=False))
+        code = app(prog_name="sqd", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code)
     except (MonitorError, HookError) as error:
         _end(f"sqd: {error}", 1)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     except UsageError as error:
         _end(_one_line(error), 2)
+    except OSError as error:
+        # What is still to be written would fail once more, at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # `| head` has seen enough
+            sys.exit(1)
+        name = f"{error.filename}: " if error.filename else ""
+        _end(f"sqd: {name}{error.strerror or error}", 1)
 
 
 def _one_line(error: Exception) -> str:

@@ -19,6 +19,8 @@ from monitor.store.connection import open_store
 from monitor.store.series import Series, metrics_of, read_series
 
 NAME = "export"
+#: Bytes of a run's name in that of a file, which may have 255 with its ending.
+MOST_BYTES = 240
 COLUMNS = ("metric", "step", "epoch", "time", "value", "stderr", "n", "status")
 
 
@@ -37,7 +39,12 @@ def run(
     name: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")],
     format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.csv,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File; default stdout.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File; default stdout, of parquet and html RUN.parquet, RUN.html.",
+        ),
     ] = None,
 ) -> None:
     store = open_store(*settings.found_redis())
@@ -45,7 +52,7 @@ def run(
     if output is None and format_ in (Format.csv, Format.jsonl):
         sys.stdout.writelines(_lines(series, format_))
         return
-    target = output or Path(f"{name}.{format_.value}")
+    target = output or _file_of(name, format_)
     try:
         if format_ is Format.html:
             page = draw_page(name, series, read_alerts(store, name))
@@ -57,6 +64,11 @@ def run(
     except OSError as error:
         raise MonitorError(f"{target} cannot be written: {error.strerror or error}") from error
     print(f"wrote {target}", file=sys.stderr)
+
+
+def _file_of(name: str, format_: Format) -> Path:
+    """In this folder; a long name is cut to what file systems take."""
+    return Path(f"{name.encode()[:MOST_BYTES].decode(errors='ignore')}.{format_.value}")
 
 
 def _write_lines(series: dict[str, Series], format_: Format, target: Path) -> None:

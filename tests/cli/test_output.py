@@ -124,6 +124,15 @@ def test_file_is_named_after_the_run(
     assert (tmp_path / "demo.parquet").exists()
 
 
+def test_file_of_a_long_name_is_one_that_can_be(
+    store: Store, sqd_here: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Trainer(store, "😀" * 128)
+    sqd_here("export", "😀" * 128, "--format", "parquet")
+    assert [path.name for path in tmp_path.glob("*.parquet")] == ["😀" * 60 + ".parquet"]
+
+
 def test_exported_lines_are_replayed(
     run: Trainer, sqd: Sqd, sqd_here: Callable[..., Result], tmp_path: Path
 ) -> None:

@@ -178,6 +178,24 @@ def test_worker_refuses_what_it_cannot_evaluate_with(
     assert said in one_line(result, 1)
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["doctor"], ["replay", "none.jsonl"]])
+def test_output_that_cannot_be_written(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "none.jsonl").touch()
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "monitor.cli", *arguments],
+            stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (1, "sqd: No space left on device\n")
+
+
+def test_reader_who_has_seen_enough_is_told_nothing() -> None:
+    command = f"{sys.executable} -m monitor.cli --help; echo $? >&2"
+    pipe = ["bash", "-c", f"({command}) | true"]
+    ended = subprocess.run(pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.stderr == "1\n"
+
+
 def test_unknown_run(sqd: Sqd, store: Store, embedded: EmbeddedRedis) -> None:
     result = sqd("export", "nobody", "--redis-url", embedded.redis_url)
     assert one_line(result, 1) == "sqd: no run is called 'nobody'"
