@@ -189,9 +189,9 @@ class Settings(BaseSettings):
         try:
             return str(json.loads(path.read_text())["redis_url"]), None
         except (OSError, ValueError, KeyError, TypeError) as error:
+            seen = f"{path} tells none" if path.exists() else f"looked for {path}"
             raise SettingsError(
-                f"no Redis is known: start `sqd up`, or give --redis-url or SQD_REDIS_URL "
-                f"(looked for {path})"
+                f"no Redis is known: start `sqd up`, or give --redis-url or SQD_REDIS_URL ({seen})"
             ) from error
 
     def environment(self) -> dict[str, str]:

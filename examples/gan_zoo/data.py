@@ -50,7 +50,10 @@ def load(name: str, side: int) -> Data:
         ValueError: no such data; the message says what there is.
     """
     if name.startswith("folder:"):
-        folder = ImageFolder(Path(name.removeprefix("folder:")), side)
+        path = Path(name.removeprefix("folder:"))
+        if not path.is_dir() or name == "folder:":
+            raise ValueError(f"there is no folder {name.removeprefix('folder:')!r}")
+        folder = ImageFolder(path, side)
         return Data((3, side, side), folder.classes, len(folder), folder.draw)
     if name == "faces":
         return Data((1, side, side), FACES, None, _draw_faces(load_faces(side)))

@@ -14,6 +14,9 @@ Counts = NDArray[np.int64]
 #: below it cancellation costs more than the two digits that leave 1e-13, and a series takes over.
 SMALLEST_DIRECT_SHARE = 0.01
 
+#: From here on float64 does not tell one image more from none.
+MOST_IMAGES = 2**53
+
 #: Where the tail's geometric series may stop: relative to its first term, below float64 epsilon.
 SERIES_TOLERANCE = 1e-17
 
@@ -167,7 +170,10 @@ def _checked(counts: ArrayLike) -> Counts:
         raise MonitorError(
             "mode counts must be whole numbers of images, none below 0: use bincount"
         )
-    checked = values.astype(np.int64)
-    if checked.sum() == 0:
-        raise MonitorError("mode counts add up to 0 images, but an entropy needs at least 1")
-    return checked
+    total = values.sum(dtype=np.float64)
+    if not 0 < total < MOST_IMAGES:
+        raise MonitorError(
+            f"mode counts add up to {total:g} images, but an entropy needs at least 1, and fewer "
+            f"than {MOST_IMAGES:g}"
+        )
+    return values.astype(np.int64)

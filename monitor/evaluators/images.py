@@ -27,8 +27,8 @@ def rgb(samples: Samples) -> NDArray[np.uint8]:
     """
     if not are_images(samples):
         raise ImageError(
-            f"samples are {samples.dtype} {samples.shape[1:]}; faces are looked for in uint8 "
-            "(1 or 3, H, W)"
+            f"samples came as {samples.dtype} {samples.shape[1:]}; faces are looked for in images, "
+            "which are pushed as (N, C, H, W) with C = 1 or 3, channels first"
         )
     return np.ascontiguousarray(coloured(samples).transpose(0, 2, 3, 1))
 

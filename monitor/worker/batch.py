@@ -134,7 +134,8 @@ def _known(stderr: float) -> float | None:
 def _histogram(counts: Counts, reference: ReferenceSet) -> dict[str, Any]:
     """Counts against what the reference expects of as many samples."""
     expected = reference.expected * counts.sum()
-    order = np.argsort(counts - expected, kind="stable").tolist()
+    surplus = counts - expected
+    order = np.argsort(surplus, kind="stable").tolist()
 
     def listed(modes: list[int]) -> list[dict[str, Any]]:
         return [
@@ -153,6 +154,6 @@ def _histogram(counts: Counts, reference: ReferenceSet) -> dict[str, Any]:
         "labels": list(reference.labels) if named else None,
         # One number for all: a list of 10,000 equal ones would be most of what is stored.
         "expected": float(expected[0]) if np.ptp(expected) == 0 else expected.tolist(),
-        "over_represented": listed(order[::-1][:LISTED_MODES]),
-        "under_represented": listed(order[:LISTED_MODES]),
+        "over_represented": listed([i for i in order[::-1][:LISTED_MODES] if surplus[i] > 0]),
+        "under_represented": listed([i for i in order[:LISTED_MODES] if surplus[i] < 0]),
     }

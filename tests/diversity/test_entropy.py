@@ -200,6 +200,8 @@ def test_fewest_images_for_an_entropy(modes: int, least: int) -> None:
         ([math.inf, 1.0], "whole numbers"),
         ([[1, 2]], r"shape \(1, 2\)"),
         (["a"], "whole numbers"),
+        ([2**63, 2**63], "fewer than"),
+        ([1e300, 3e300], "fewer than"),
     ],
 )
 def test_what_is_no_histogram_is_refused(counts: Any, message: str) -> None:

@@ -269,6 +269,15 @@ def test_histogram_tells_counts_and_extremes() -> None:
     assert modes["labels"] == [f"level {mode}" for mode in range(MODES)]
 
 
+def test_modes_as_often_as_expected_are_no_extremes() -> None:
+    flat = dict.fromkeys(range(MODES), 2)
+    _, even = points([Partial(n=2 * MODES, values=1, modes=flat)], evaluators())
+    assert even["over_represented"] == even["under_represented"] == []
+    _, bent = points([Partial(n=2 * MODES, values=1, modes=flat | {3: 3, 4: 1})], evaluators())
+    assert [found["mode"] for found in bent["over_represented"]] == [3]
+    assert [found["mode"] for found in bent["under_represented"]] == [4]
+
+
 def test_labels_of_very_many_modes_do_not_go_with_each_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
