@@ -20,7 +20,7 @@ from tests.trainer_hooks.conftest import Start
 from tests.trainer_hooks.mail import Mail, eventually
 from tests.trainer_hooks.trainers import in_a_process
 from trainer_hooks import Run, keys, push_samples, push_weights
-from trainer_hooks.errors import HookError, NetworkError, SamplesError
+from trainer_hooks.errors import HookError, NetworkError, SamplesError, SettingError
 from trainer_hooks.sender import Sender
 
 ODD_NAMES = [
@@ -328,6 +328,12 @@ def test_strict_raises_what_is_wrong(start: Start, mail: Mail) -> None:
         push_weights(1, G={})
     with pytest.raises(SamplesError):
         push_samples(1, lambda n: 1 / 0)
+
+
+@pytest.mark.parametrize("config", [5, "lr", [1], {"x": float("inf")}], ids=repr)
+def test_config_that_is_none_is_told_as_any_other_setting(config: Any) -> None:
+    with pytest.raises(SettingError, match="config "):
+        trainer_hooks.start(config=config)
 
 
 def test_steps_of_other_kinds_of_numbers(start: Start, mail: Mail) -> None:
