@@ -25,6 +25,9 @@ from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Admission, Role
 from trainer_hooks.steering import Steering
 
+#: Why a run that samples once an epoch has no samples.
+NO_EPOCH = "samples_every='epoch' samples nothing until push_samples is told epoch=…"
+
 
 class Run(Steering):
     """One training, watched. Made by `trainer_hooks.start`.
@@ -113,6 +116,8 @@ class Run(Steering):
             started_s = time.perf_counter()
             due = self._sampling.due(moment.step, moment.epoch, started_s, busy=self._busy())
             self._sampling.seen(moment.step, moment.epoch)
+            if self._sampling.lacks_epoch:
+                self.complaints.say("epoch", NO_EPOCH)
             if due:
                 self._collector.begin(moment)
             try:

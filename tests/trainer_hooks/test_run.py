@@ -224,6 +224,20 @@ def test_large_batch_goes_in_chunks(start: Start, mail: Mail) -> None:
     assert np.array_equal(mail.batches("demo")[0], values[:1000])
 
 
+def test_sampling_by_epochs_that_nobody_tells_is_said_once(
+    start: Start, mail: Mail, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = start("demo", redis_url=mail.redis_url, samples=4, samples_every="epoch")
+    for step in range(3):
+        push_samples(step, images())
+    assert [record.getMessage().count("epoch=…") for record in caplog.records] == [1]
+    push_samples(3, images(), epoch=0)
+    push_samples(4, images())
+    run.finish()
+    assert len(caplog.records) == 1
+    assert list(mail.batches("demo")) == [3]
+
+
 @pytest.mark.parametrize("source", ["callable", "batch"])
 def test_bad_samples_become_a_failed_batch_with_the_reason(
     start: Start, mail: Mail, source: str
