@@ -14,6 +14,7 @@ from trainer_hooks.complaints import Complaints, harmless
 from trainer_hooks.control import Control
 from trainer_hooks.errors import NetworkError, message_of
 from trainer_hooks.networks import Networks, Taken, gathered
+from trainer_hooks.pieces import Pieces
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.pushes import WeightsPush, moment_of
 from trainer_hooks.ranks import Rank
@@ -52,6 +53,7 @@ class Run(Steering):
         self._scalars = Scalars(self.complaints)
         self._sampling = SampleSchedule(settings.samples_every)
         self._collector = BatchCollector(self._queue, settings.samples)
+        self._pieces = Pieces(self._queue)
         if not self._finished:
             atexit.register(self.finish)
 
@@ -184,13 +186,17 @@ class Run(Steering):
     def _collect(
         self, source: Any, value_range: tuple[float, float], training: bool | None, seed: int
     ) -> None:
-        if callable(source):
-            sampler = Sampler(source, training=training, seed=seed)
-            sampler.draw(
-                self.settings.samples, lambda batch: self._collector.add(Batch(batch, value_range))
-            )
-        else:
+        if not callable(source):
             self._collector.add(Batch(source, value_range))
+            return
+
+        def accept(piece: object) -> int:
+            batch = Batch(piece, value_range)
+            self._pieces.learn(batch)
+            return self._collector.add(batch)
+
+        sampler = Sampler(source, self._pieces, training=training, seed=seed)
+        sampler.draw(self.settings.samples, accept)
 
     def _busy(self) -> bool:
         """Whether a sample batch is on its way or not evaluated yet."""

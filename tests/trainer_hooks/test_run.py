@@ -207,12 +207,27 @@ def test_callable_is_called_only_when_due(start: Start, mail: Mail) -> None:
     for step in range(11):
         push_samples(step, functools.partial(source, step))
     run.finish()
-    assert asked == [(0, 35), (0, 35), (5, 35), (5, 35), (10, 35), (10, 35)]
+    # The first piece of a run is small: it tells what a sample takes.
+    assert asked == [(0, 2), (0, 34), (0, 34), (5, 35), (5, 35), (10, 35), (10, 35)]
     assert {step: len(batch) for step, batch in mail.batches("demo").items()} == {
         0: 70,
         5: 70,
         10: 70,
     }
+
+
+def test_large_images_are_asked_for_in_pieces_that_fit_the_budget(start: Start) -> None:
+    run = start("demo", mode="offline", samples=40, samples_every=1, budget_bytes=8 * 2**20)
+    asked: list[int] = []
+
+    def source(n: int) -> torch.Tensor:
+        asked.append(n)
+        return torch.zeros(n, 3, 512, 512)
+
+    push_samples(0, source)
+    run.finish()
+    assert len(asked) > 1
+    assert set(asked) == {2}
 
 
 def test_large_batch_goes_in_chunks(start: Start, mail: Mail) -> None:
