@@ -106,7 +106,7 @@ def start(
             spool_bytes=spool_bytes,
             flush_timeout_s=flush_timeout_s,
             strict=strict,
-            config=None if config is None else dict(config),
+            config=config,
             tags=tags,
         )
     )

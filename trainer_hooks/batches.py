@@ -99,6 +99,11 @@ class Batch:
         return f"{kind} of shape {tuple(self._values.shape[1:])}"
 
     @property
+    def returned_bytes(self) -> int:
+        """Bytes of the batch as the trainer made it."""
+        return int(self._values.nbytes)
+
+    @property
     def sample_bytes(self) -> int:
         """Bytes of one sample as it is sent."""
         values: int = math.prod(self._values.shape[1:])

@@ -1,6 +1,7 @@
 """Checks of single settings: each returns the value or names the setting, value and bound."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -96,10 +97,10 @@ def json_object(config: Any) -> dict[str, Any]:
     """A copy of `config` as JSON keeps it; empty if none is given."""
     if config is None:
         return {}
-    if not isinstance(config, dict):
-        raise SettingError(f"config is a {type(config).__name__}; expected a dict")
+    if not isinstance(config, Mapping):
+        raise SettingError(f"config is of type {type(config).__name__}; expected a mapping")
     try:
-        copy: dict[str, Any] = json.loads(json.dumps(config, default=str, allow_nan=False))
+        copy: dict[str, Any] = json.loads(json.dumps(dict(config), default=str, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise SettingError(f"config cannot be written as JSON: {error}") from error
     return copy

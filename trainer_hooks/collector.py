@@ -45,8 +45,11 @@ class BatchCollector:
         self._missing = self._samples
         self._like = ""
 
-    def add(self, batch: Batch) -> bool:
-        """Add the samples that are still wanted; False when the batch is complete or cut short.
+    def add(self, batch: Batch) -> int:
+        """Add the samples that are still wanted.
+
+        Returns:
+            How many are wanted then; 0 when the batch is complete or cut short.
 
         Raises:
             SamplesError: they differ in shape or dtype from those before, or one is too large.
@@ -56,8 +59,8 @@ class BatchCollector:
         for first in range(0, wanted, step):
             self._add(batch.slice(first, min(first + step, wanted)))
             if not self.open:
-                return False
-        return True
+                return 0
+        return self._missing
 
     def end(self, failure: str = "") -> None:
         """Close the batch that is being collected, if one is."""

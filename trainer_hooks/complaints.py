@@ -25,19 +25,20 @@ class Complaints:
         self._strict = strict
         self._sayings = Sayings()
 
-    def about(self, error: Exception, place: str, reason: str = "") -> None:
+    def about(self, error: Exception, place: str, reason: str = "", topic: str = "") -> None:
         """Count an error of a call, or raise it if `strict`.
 
         Args:
             error: what was caught.
             place: where, for the message.
             reason: to count it under; default by its type.
+            topic: each is said once; default the reason.
         """
         if self._strict:
             raise error
         reason = reason or _reason(error)
         self._queue.count_dropped(reason)
-        self.say(reason, f"{place}: {message_of(error)} (counted in Run.dropped)")
+        self.say(topic or reason, f"{place}: {message_of(error)} (counted in Run.dropped)")
 
     def say(self, topic: str, message: str) -> None:
         """Log a warning, the first time only."""

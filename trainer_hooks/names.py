@@ -1,6 +1,7 @@
 """What runs, networks and metrics may be called (contract)."""
 
 import re
+import unicodedata
 
 from trainer_hooks.errors import BadNameError
 
@@ -21,7 +22,7 @@ def check_name(name: object, *, what: str, longest: int) -> str:
         raise BadNameError(f"{what} must be a string, not {type(name).__name__}")
     if not 1 <= len(name) <= longest:
         raise BadNameError(f"{what} has {len(name)} characters; allowed are 1 to {longest}")
-    if any(ord(char) < ord(" ") or ord(char) == 0x7F for char in name):
+    if any(unicodedata.category(char) == "Cc" for char in name):
         raise BadNameError(f"{what} {name!r} holds a control character")
     try:
         name.encode()

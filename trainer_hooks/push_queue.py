@@ -61,6 +61,12 @@ class PushQueue:
         """Bytes that wait or are held elsewhere now."""
         return self._waiting_bytes + sum(self._held.values())
 
+    @property
+    def free_bytes(self) -> int:
+        """Bytes that may still be put without a loss."""
+        with self._lock:
+            return self.budget_bytes - self.used_bytes
+
     def dropped(self) -> dict[str, int]:
         """What was lost so far, by reason."""
         with self._lock:

@@ -14,6 +14,7 @@ from trainer_hooks.complaints import Complaints, harmless
 from trainer_hooks.control import Control
 from trainer_hooks.errors import NetworkError, message_of
 from trainer_hooks.networks import Networks, Taken, gathered
+from trainer_hooks.pieces import Pieces
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.pushes import WeightsPush, moment_of
 from trainer_hooks.ranks import Rank
@@ -24,6 +25,9 @@ from trainer_hooks.sender import Sender
 from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Admission, Role
 from trainer_hooks.steering import Steering
+
+#: Why a run that samples once an epoch has no samples.
+NO_EPOCH = "samples_every='epoch' samples nothing until push_samples is told epoch=…"
 
 
 class Run(Steering):
@@ -49,6 +53,7 @@ class Run(Steering):
         self._scalars = Scalars(self.complaints)
         self._sampling = SampleSchedule(settings.samples_every)
         self._collector = BatchCollector(self._queue, settings.samples)
+        self._pieces = Pieces(self._queue)
         if not self._finished:
             atexit.register(self.finish)
 
@@ -113,6 +118,8 @@ class Run(Steering):
             started_s = time.perf_counter()
             due = self._sampling.due(moment.step, moment.epoch, started_s, busy=self._busy())
             self._sampling.seen(moment.step, moment.epoch)
+            if self._sampling.lacks_epoch:
+                self.complaints.say("epoch", NO_EPOCH)
             if due:
                 self._collector.begin(moment)
             try:
@@ -179,13 +186,17 @@ class Run(Steering):
     def _collect(
         self, source: Any, value_range: tuple[float, float], training: bool | None, seed: int
     ) -> None:
-        if callable(source):
-            sampler = Sampler(source, training=training, seed=seed)
-            sampler.draw(
-                self.settings.samples, lambda batch: self._collector.add(Batch(batch, value_range))
-            )
-        else:
+        if not callable(source):
             self._collector.add(Batch(source, value_range))
+            return
+
+        def accept(piece: object) -> int:
+            batch = Batch(piece, value_range)
+            self._pieces.learn(batch)
+            return self._collector.add(batch)
+
+        sampler = Sampler(source, self._pieces, training=training, seed=seed)
+        sampler.draw(self.settings.samples, accept)
 
     def _busy(self) -> bool:
         """Whether a sample batch is on its way or not evaluated yet."""

@@ -1,15 +1,14 @@
 """Call a generator for one batch, piece by piece, and leave no trace of it in the training."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from trainer_hooks.collective import collective_kind
 from trainer_hooks.errors import SamplesError, message_of
+from trainer_hooks.pieces import FEWEST, Pieces
 from trainer_hooks.reach import Reach
 from trainer_hooks.untouched import untouched, waits_for_ranks
 
-#: Images asked for at once: what a training step makes too, so the device has room for it.
-PIECE_SAMPLES = 64
 #: Mixed into the step to seed the noise: trainers themselves are often seeded with small numbers.
 NOISE_SEED = 0x5D5D5D
 
@@ -19,32 +18,38 @@ class Sampler:
 
     Args:
         source: the trainer's callable.
+        pieces: says how many samples to ask for at once.
         training: mode of the modules while sampling; None leaves them as they are.
         seed: of the noise; RNG states are put back afterwards.
     """
 
     def __init__(
-        self, source: Callable[[int], Any], *, training: bool | None = None, seed: int = 0
+        self,
+        source: Callable[[int], Any],
+        pieces: Pieces,
+        *,
+        training: bool | None = None,
+        seed: int = 0,
     ) -> None:
         self._source = source
+        self._pieces = pieces
         self._training = training
         self._seed = NOISE_SEED ^ seed
 
-    def draw(self, samples: int, accept: Callable[[Any], bool]) -> None:
-        """Hand batches of `samples` samples together to `accept`, until it returns False.
+    def draw(self, samples: int, accept: Callable[[Any], int]) -> None:
+        """Hand what the callable returns to `accept`, which says how many samples are still wanted,
+        until there are `samples`.
 
         Raises:
             SamplesError: the callable reaches a module that waits for other ranks, or raised.
         """
         reach = Reach(self._source)
         modules = _callable_alone(reach)
+        fewest, missing = min(samples, FEWEST), samples
         with untouched(modules, reach.generators, training=self._training, seed=self._seed):
-            for size in _piece_sizes(samples):
-                if not accept(self._call(size)):
-                    return
-            # It returned fewer than it was asked for.
-            while accept(self._call(min(samples, PIECE_SAMPLES))):
-                pass
+            while missing:
+                # A callable that returns fewer than it was asked for may leave one.
+                missing = accept(self._call(self._pieces.size(max(missing, fewest))))
 
     def _call(self, size: int) -> Any:
         try:
@@ -73,9 +78,3 @@ def _callable_alone(reach: Reach) -> list[Any]:
 def _unwrapped(module: Any, reach: Reach) -> Any:
     is_wrapper = collective_kind(module) and "module" in reach.names
     return getattr(module, "module", module) if is_wrapper else module
-
-
-def _piece_sizes(samples: int) -> Iterator[int]:
-    """Nearly equal sizes, so that no piece is a batch of one (BatchNorm refuses those)."""
-    count = -(-samples // PIECE_SAMPLES)
-    return (samples * (i + 1) // count - samples * i // count for i in range(count))

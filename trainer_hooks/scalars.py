@@ -15,6 +15,8 @@ from trainer_hooks.parameters import as_numpy
 MOST_SCALARS = 1000
 #: Names remembered, so that each is checked once and not at every step.
 MOST_NAMES = 10_000
+#: Bad scalars that the log names, each once: a mistake often spoils a whole family of them.
+MOST_TOLD = 20
 
 
 class Scalars:
@@ -27,6 +29,7 @@ class Scalars:
     def __init__(self, complaints: Complaints) -> None:
         self._complaints = complaints
         self._kept_names: dict[object, str] = {}
+        self._told: set[str] = set()
 
     def read(self, scalars: Mapping[str, Any]) -> dict[str, float | Landing]:
         """Values by the names they are kept under; bad ones are counted and left out."""
@@ -38,8 +41,14 @@ class Scalars:
                     raise HookError(f"given twice, or more than {MOST_SCALARS} in one push")
                 values[kept] = _number(value)
             except Exception as error:
-                self._complaints.about(error, f"scalar {name!r} is not kept", "bad_scalar")
+                self._refuse(repr(name), error)
         return values
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        if len(self._told) < MOST_TOLD:
+            self._told.add(name)
+        topic = f"scalar {name}" if name in self._told else ""
+        self._complaints.about(error, f"scalar {name} is not kept", "bad_scalar", topic)
 
     def _kept_name(self, name: str) -> str:
         kept = check_name(name, what="scalar name", longest=MAX_METRIC_NAME)

@@ -124,6 +124,11 @@ class SampleSchedule:
             return step % self._every == 0
         return step // self._every > self._last_step // self._every
 
+    @property
+    def lacks_epoch(self) -> bool:
+        """Whether no call so far told the epoch that batches are due by."""
+        return self._every == "epoch" and self._last_epoch is None
+
     def seen(self, step: int, epoch: float | None) -> None:
         """Remember a call, due or not."""
         self._last_step = step

@@ -233,7 +233,7 @@ class Sender:
         left_bytes = self._outbox.close("flush")
         lost = {k: n for k, n in self._queue.dropped().items() if k.startswith("flush")}
         if lost:
-            self._say("flush", f"gave up after {timeout_s:g} s; what waited is lost: {lost}")
+            self._say("flush", f"gave up after {timeout_s:.1f} s; what waited is lost: {lost}")
         if left_bytes and self._spool is not None:
             folder = self._spool.folder
             self._say("spooled", f"{left_bytes} bytes wait on disk: `sqd sync {folder}` sends them")

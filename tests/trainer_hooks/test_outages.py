@@ -307,6 +307,15 @@ def test_memory_stays_in_budget_on_the_way_to_redis(outage: Outage, start: Start
     assert len(outage.mail.pairs("demo", "G")) > 0
 
 
+def test_what_is_lost_at_the_end_is_told_in_words_for_people(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = start("demo", spool_bytes=0, flush_timeout_s=2)
+    run.push_weights(0, scalars={"loss": 0.0})
+    run.finish()
+    assert "gave up after 2.0 s; what waited is lost: {'flush.weights': 1}" in caplog.text
+
+
 def trainer(flush_timeout_s: float) -> "subprocess.Popen[str]":
     """A trainer process that pushes, says "pushed", waits for a line and ends."""
     code = f"""

@@ -20,7 +20,7 @@ from tests.trainer_hooks.conftest import Start
 from tests.trainer_hooks.mail import Mail, eventually
 from tests.trainer_hooks.trainers import in_a_process
 from trainer_hooks import Run, keys, push_samples, push_weights
-from trainer_hooks.errors import HookError, NetworkError, SamplesError
+from trainer_hooks.errors import HookError, NetworkError, SamplesError, SettingError
 from trainer_hooks.sender import Sender
 
 ODD_NAMES = [
@@ -207,12 +207,27 @@ def test_callable_is_called_only_when_due(start: Start, mail: Mail) -> None:
     for step in range(11):
         push_samples(step, functools.partial(source, step))
     run.finish()
-    assert asked == [(0, 35), (0, 35), (5, 35), (5, 35), (10, 35), (10, 35)]
+    # The first piece of a run is small: it tells what a sample takes.
+    assert asked == [(0, 2), (0, 34), (0, 34), (5, 35), (5, 35), (10, 35), (10, 35)]
     assert {step: len(batch) for step, batch in mail.batches("demo").items()} == {
         0: 70,
         5: 70,
         10: 70,
     }
+
+
+def test_large_images_are_asked_for_in_pieces_that_fit_the_budget(start: Start) -> None:
+    run = start("demo", mode="offline", samples=40, samples_every=1, budget_bytes=8 * 2**20)
+    asked: list[int] = []
+
+    def source(n: int) -> torch.Tensor:
+        asked.append(n)
+        return torch.zeros(n, 3, 512, 512)
+
+    push_samples(0, source)
+    run.finish()
+    assert len(asked) > 1
+    assert set(asked) == {2}
 
 
 def test_large_batch_goes_in_chunks(start: Start, mail: Mail) -> None:
@@ -222,6 +237,20 @@ def test_large_batch_goes_in_chunks(start: Start, mail: Mail) -> None:
     run.finish()
     assert len(mail.samples("demo")) > 1
     assert np.array_equal(mail.batches("demo")[0], values[:1000])
+
+
+def test_sampling_by_epochs_that_nobody_tells_is_said_once(
+    start: Start, mail: Mail, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = start("demo", redis_url=mail.redis_url, samples=4, samples_every="epoch")
+    for step in range(3):
+        push_samples(step, images())
+    assert [record.getMessage().count("epoch=…") for record in caplog.records] == [1]
+    push_samples(3, images(), epoch=0)
+    push_samples(4, images())
+    run.finish()
+    assert len(caplog.records) == 1
+    assert list(mail.batches("demo")) == [3]
 
 
 @pytest.mark.parametrize("source", ["callable", "batch"])
@@ -328,6 +357,12 @@ def test_strict_raises_what_is_wrong(start: Start, mail: Mail) -> None:
         push_weights(1, G={})
     with pytest.raises(SamplesError):
         push_samples(1, lambda n: 1 / 0)
+
+
+@pytest.mark.parametrize("config", [5, "lr", [1], {"x": float("inf")}], ids=repr)
+def test_config_that_is_none_is_told_as_any_other_setting(config: Any) -> None:
+    with pytest.raises(SettingError, match="config "):
+        trainer_hooks.start(config=config)
 
 
 def test_steps_of_other_kinds_of_numbers(start: Start, mail: Mail) -> None:

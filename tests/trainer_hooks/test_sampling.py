@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from trainer_hooks.batches import Batch
 from trainer_hooks.errors import SamplesError
-from trainer_hooks.sampling import PIECE_SAMPLES, Sampler
+from trainer_hooks.pieces import FEWEST, MOST, Pieces
+from trainer_hooks.push_queue import PushQueue
+from trainer_hooks.sampling import Sampler
+
+MIB = 2**20
 
 
 class Source:
@@ -28,15 +35,17 @@ class Source:
         return self.net(batch) if self.net is not None else batch
 
 
-def draw(source: Any, samples: int) -> list[int]:
+def draw(source: Any, samples: int, pieces: Pieces | None = None) -> list[int]:
     """Sizes of the batches until `samples` are there."""
+    pieces = pieces or Pieces(PushQueue(8 * MIB))
     sizes: list[int] = []
 
-    def accept(batch: Any) -> bool:
+    def accept(batch: Any) -> int:
+        pieces.learn(Batch(batch, (-1, 1)))
         sizes.append(len(batch))
-        return sum(sizes) < samples
+        return max(0, samples - sum(sizes))
 
-    Sampler(source).draw(samples, accept)
+    Sampler(source, pieces).draw(samples, accept)
     return sizes
 
 
@@ -50,17 +59,43 @@ def ranks(tmp_path: Path) -> Iterator[None]:
     distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("samples", [1, 2, 63, 64, 65, 100, 2000])
+@pytest.mark.parametrize("samples", [1, 2, 3, 63, 64, 65, 66, 67, 100, 2000])
 def test_pieces_are_nearly_equal_and_never_one_alone(samples: int) -> None:
-    source = Source()
-    assert sum(draw(source, samples)) == samples
-    assert max(source.asked) <= PIECE_SAMPLES
+    pieces = Pieces(PushQueue(8 * MIB))
+    for _ in range(2):
+        source = Source()
+        assert sum(draw(source, samples, pieces)) == samples
+        assert max(source.asked) <= MOST
+        assert min(source.asked) >= min(samples, FEWEST)
+    # Of the first batch only the first piece was smaller: nobody knew what a sample takes.
     assert max(source.asked) - min(source.asked) <= 1
-    assert min(source.asked) > 1 or samples == 1
+
+
+@given(st.integers(1, 300), st.integers(1, 3 * MIB), st.integers(0, 7 * MIB))
+def test_pieces_keep_to_their_share_of_the_budget_and_to_what_is_free(
+    samples: int, sample_bytes: int, used_bytes: int
+) -> None:
+    queue = PushQueue(8 * MIB)
+    queue.hold("others", used_bytes)
+    pieces = Pieces(queue)
+    one = np.broadcast_to(np.uint8(0), (1, 1, 1, sample_bytes))
+    asked: list[int] = []
+    while (missing := samples - sum(asked)) > 0:
+        asked.append(pieces.size(missing))
+        pieces.learn(Batch(one, (-1, 1)))
+    assert sum(asked) == samples
+    room = min(2 * MIB, 8 * MIB - used_bytes)
+    # Two at least, and three where one would be left.
+    assert all(size <= 3 or size * sample_bytes <= room for size in asked)
+    assert asked[0] <= 3
+    assert min(asked) > 1 or samples == 1
 
 
 def test_callable_that_returns_fewer_is_asked_again() -> None:
-    assert draw(Source(returned=7), 100) == [7] * 15
+    source = Source(returned=7)
+    assert draw(source, 99) == [7] * 15
+    # One was missing at the end.
+    assert min(source.asked) == FEWEST
 
 
 def test_callable_that_returns_more_is_not_asked_again() -> None:
@@ -68,13 +103,8 @@ def test_callable_that_returns_more_is_not_asked_again() -> None:
 
 
 def test_empty_batches_do_not_go_on_for_ever() -> None:
-    def accept(batch: Any) -> bool:
-        if not len(batch):
-            raise SamplesError("N ≥ 1")
-        return True
-
-    with pytest.raises(SamplesError):
-        Sampler(lambda n: np.zeros((0, 4))).draw(10, accept)
+    with pytest.raises(SamplesError, match="N ≥ 1"):
+        draw(lambda n: np.zeros((0, 4)), 10)
 
 
 def test_distributed_module_is_refused_and_the_callable_never_called(ranks: None) -> None:
@@ -88,8 +118,8 @@ def test_distributed_module_is_refused_and_the_callable_never_called(ranks: None
 def test_module_inside_the_distributed_one_is_sampled(ranks: None) -> None:
     wrapped = DistributedDataParallel(nn.Linear(4, 4))
     inner = wrapped.module
-    assert draw(lambda n: inner(torch.zeros(n, 4)), 10) == [10]
-    assert draw(lambda n: wrapped.module(torch.zeros(n, 4)), 10) == [10]
+    assert draw(lambda n: inner(torch.zeros(n, 4)), 10) == [2, 8]
+    assert draw(lambda n: wrapped.module(torch.zeros(n, 4)), 10) == [2, 8]
 
 
 def test_wrapper_called_in_spite_of_saying_module_is_stopped_before_its_forward(
@@ -158,7 +188,7 @@ def test_modules_of_another_thread_are_not_touched() -> None:
         return out
 
     other_state: list[bool] = []
-    Sampler(_opaque(source), training=False).draw(4, lambda batch: False)
+    Sampler(_opaque(source), Pieces(PushQueue(8 * MIB)), training=False).draw(4, lambda batch: 0)
     assert other_state == [True]
 
 

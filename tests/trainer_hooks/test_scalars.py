@@ -11,7 +11,7 @@ from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import HookError
 from trainer_hooks.landing import Landing
 from trainer_hooks.push_queue import PushQueue
-from trainer_hooks.scalars import MOST_SCALARS, Scalars
+from trainer_hooks.scalars import MOST_SCALARS, MOST_TOLD, Scalars
 
 
 @pytest.fixture
@@ -97,6 +97,20 @@ def test_other_names_stay_as_they_are(scalars: Scalars, name: str) -> None:
 def test_bad_names_are_counted(scalars: Scalars, queue: PushQueue, name: Any) -> None:
     assert scalars.read({name: 1.0, "good": 2.0}) == {"good": 2.0}
     assert queue.dropped() == {"bad_scalar": 1}
+
+
+def test_every_bad_one_is_named_once_but_not_a_thousand_of_them(
+    scalars: Scalars, queue: PushQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        scalars.read({"a": "x", "b": None, "good": 1.0, 7: 1.0})  # type: ignore[dict-item]
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.split(" is not kept: ")[0] for text in told] == [
+        "sqd: scalar 'a'", "sqd: scalar 'b'", "sqd: scalar 7",
+    ]  # fmt: skip
+    scalars.read({f"norm.{i}": "x" for i in range(500)})
+    assert len(caplog.records) == MOST_TOLD + 1
+    assert queue.dropped() == {"bad_scalar": 506}
 
 
 def test_same_name_twice_after_it_was_moved_aside(scalars: Scalars, queue: PushQueue) -> None:

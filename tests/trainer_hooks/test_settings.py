@@ -81,7 +81,7 @@ def test_arguments_win_over_variables() -> None:
         ("strict", 2, "strict is 2"),
         ("tags", 7, "tags is 7; expected a list of words"),
         ("metrics", object, "metrics is"),
-        ("config", [1], "config is a list; expected a dict"),
+        ("config", [1], "config is of type list; expected a mapping"),
         ("config", {"x": float("nan")}, "config cannot be written as JSON"),
         ("redis_url", "localhost:6379", "redis_url is no Redis URL; expected redis://"),
         ("redis_url", "http://box", "redis_url is no Redis URL"),

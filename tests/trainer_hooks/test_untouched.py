@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, spectral_norm
 
 from tests.trainer_hooks.training import same
+from trainer_hooks.batches import Batch
 from trainer_hooks.errors import SamplesError
+from trainer_hooks.pieces import Pieces
+from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.sampling import Sampler
 
 
@@ -20,11 +23,13 @@ def drawn(source: Callable[[int], Any], samples: int = 8, **options: Any) -> lis
     """The batches that sampling brings."""
     batches: list[Any] = []
 
-    def accept(batch: Any) -> bool:
+    def accept(batch: Any) -> int:
         batches.append(batch)
-        return sum(len(one) for one in batches) < samples
+        return samples - sum(len(one) for one in batches)
 
-    Sampler(source, **options).draw(samples, accept)
+    pieces = Pieces(PushQueue(8 * 2**20))
+    pieces.learn(Batch(np.zeros((1, 4)), (-1, 1)))
+    Sampler(source, pieces, **options).draw(samples, accept)
     return batches
 
 

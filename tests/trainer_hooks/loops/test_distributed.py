@@ -24,7 +24,8 @@ def test_two_ranks_are_one_run(mail: Mail, tmp_path: Path) -> None:
     # A callable that reaches a DDP or SyncBatchNorm module is never called, counted and explained.
     refused = sum(step % 3 < 2 for step in range(ITERATIONS))
     free_of_traces = {"same": True, "more forwards": 0}
-    sampled = {"asked": [10] * (ITERATIONS - refused), "dropped": {"bad_samples": refused}}
+    asked = [2, 8] + [10] * (ITERATIONS - refused - 1)
+    sampled = {"asked": asked, "dropped": {"bad_samples": refused}}
     assert first == {"rank": 0, **free_of_traces, **sampled}
     assert second == {"rank": 1, **free_of_traces, "asked": [], "dropped": {}}
     assert ended[0].stderr.count("use .module") == 1
