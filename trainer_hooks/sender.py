@@ -1,5 +1,6 @@
 """The sender's thread: takes frames from the outbox, sends, reconnects, flushes."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -8,6 +9,7 @@ from typing import Any
 
 from trainer_hooks.control import Control
 from trainer_hooks.errors import LinkError, OwnerAwayError, RunDeletedError, RunLostError
+from trainer_hooks.joining import free_name
 from trainer_hooks.lines import PACK_INTERVAL_S
 from trainer_hooks.link import Link
 from trainer_hooks.outbox import KINDS, Outbox
@@ -35,13 +37,15 @@ class Sender:
     Args:
         settings: of the run.
         queue: what waits to be sent.
+        announced: whether somebody waits for the name of the run.
 
     Attributes:
         control: what came back with the heartbeats, and what goes with them.
     """
 
-    def __init__(self, settings: Settings, queue: PushQueue) -> None:
+    def __init__(self, settings: Settings, queue: PushQueue, *, announced: bool = False) -> None:
         self.control = Control(resumed=settings.resume)
+        self._settings = settings
         self._offline = settings.mode == "offline"
         self._queue = queue
         self._link = Link(settings, segment=uuid.uuid4().hex[:12])
@@ -50,6 +54,9 @@ class Sender:
         self._outbox.away = self._offline
         self._packing = Packing(queue, self._outbox)
         self._closing = threading.Event()
+        self._named = threading.Event()
+        if not announced:
+            self._named.set()
         self._give_up_s = float("inf")
         self._next_beat_s = 0.0
         self._retry_s = RETRY_FIRST_S
@@ -71,6 +78,11 @@ class Sender:
         """Whether a sample batch is being sent or not evaluated yet; takes no lock."""
         waits = self._packing.samples.packing or self._outbox.holds_samples
         return waits or self._posting.samples_behind
+
+    def wait_for_name(self, timeout_s: float) -> None:
+        """Until `run` is that of Redis or Redis was asked in vain, at most `timeout_s` seconds."""
+        if not self._offline:
+            self._named.wait(timeout_s)
 
     def join(self, shard: Shard | None) -> None:
         """Say what this process is to its training, before it begins."""
@@ -159,6 +171,8 @@ class Sender:
             self._rest(PACK_INTERVAL_S)
             return
         if not self._queue.begun:
+            if not self._named.is_set():
+                self._foresee_name()
             self._rest(PACK_INTERVAL_S)
             return
         if not self._link.connected:
@@ -177,10 +191,21 @@ class Sender:
             return PACK_INTERVAL_S
         return max(0.0, self._next_beat_s - time.monotonic())
 
+    def _foresee_name(self) -> None:
+        """Have `run` say which name is free; the first push takes it."""
+        try:
+            with contextlib.suppress(LinkError):
+                self._link.run = free_name(self._settings)
+        finally:
+            self._named.set()
+
     def _connect(self) -> None:
         self._tried = True
-        if self._link.connect(self._outbox.first_row(self._packing.weights.rows)):
-            self._posting.forget()
+        try:
+            if self._link.connect(self._outbox.first_row(self._packing.weights.rows)):
+                self._posting.forget()
+        finally:
+            self._named.set()
         self._outbox.away = False
         self._retry_s = RETRY_FIRST_S
         self._sayings.forget("away", "busy", "lost")
