@@ -58,6 +58,11 @@ def start(
 ) -> Run:
     """Begin a run; optional, the first push begins one from the environment otherwise.
 
+    Waits at most a second, and for no Redis that refuses, so that `Run.id` is right when it
+    returns. Where it is known that this process is rank 0 (`SQD_RANK`, ``RANK`` or another
+    launcher's variable, a process group), the run is registered at once; else with its first push,
+    which tells that it is no other rank's, or at its end.
+
     What is None comes from the variable `SQD_<NAME>`, else from the default.
 
     Args:
@@ -108,7 +113,8 @@ def start(
             strict=strict,
             config=config,
             tags=tags,
-        )
+        ),
+        announced=True,
     )
     with _lock:
         _current = fresh

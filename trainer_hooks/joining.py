@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from trainer_hooks import keys
-from trainer_hooks.clients import Clients
+from trainer_hooks.clients import Clients, link_errors
 from trainer_hooks.errors import OwnerAwayError
 from trainer_hooks.names import MAX_RUN_NAME
+from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Shard
 
 #: A rank 0 that gave its last sign of life so long before this process began belongs to an earlier
@@ -57,6 +58,23 @@ def names_from(asked: str) -> Iterator[str]:
     for number in range(2, MOST_SUFFIXES):
         suffix = f"-{number}"
         yield asked[: MAX_RUN_NAME - len(suffix)] + suffix
+
+
+@link_errors
+def free_name(settings: Settings) -> str:
+    """The name that a run of these settings would get now; nothing is taken.
+
+    Raises:
+        LinkError: nobody says where Redis is, or it is away or refuses.
+    """
+    if settings.resume:
+        return settings.run
+    clients = Clients(settings)
+    try:
+        names = names_from(settings.run)
+        return next((n for n in names if not clients.data.exists(keys.meta(n))), settings.run)
+    finally:
+        clients.close()
 
 
 def _member_name(segment: str, index: int) -> str:

@@ -38,8 +38,8 @@ class PushQueue:
         budget_bytes: most bytes that wait here or are held elsewhere on the way (see `hold`).
 
     Attributes:
-        begun: whether this process pushes. Until then the sender registers no run: most ranks of
-            a distributed training never push.
+        begun: whether the run is this process's to register. Most ranks of a distributed training
+            have none, and which they are the first call may tell.
         spent_s: CPU time of our threads so far, seconds.
     """
 
@@ -85,7 +85,7 @@ class PushQueue:
             self._shrink()
 
     def begin(self) -> None:
-        """Say that this process pushes."""
+        """Say that the run is this process's to register."""
         self.begun = True
 
     def spend(self, seconds: float) -> None:

@@ -29,24 +29,36 @@ from trainer_hooks.steering import Steering
 #: Why a run that samples once an epoch has no samples.
 NO_EPOCH = "samples_every='epoch' samples nothing until push_samples is told epoch=…"
 
+#: Longest wait of `start` for a name, seconds.
+NAME_TIMEOUT_S = 1.0
+
 
 class Run(Steering):
     """One training, watched. Made by `trainer_hooks.start`.
+
+    Args:
+        settings: of the run, checked.
+        announced: whether it is begun before its first push, by `start`: then it registers at once
+            where this process is rank 0 for certain, and waits up to NAME_TIMEOUT_S for its name.
 
     Attributes:
         settings: what `start` was asked for, checked.
         complaints: where errors of calls go.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, announced: bool = False) -> None:
         self._finished = settings.mode == "disabled"
         self._lock = threading.RLock()
         self._queue = PushQueue(settings.budget_bytes)
-        self._sender = None if self._finished else Sender(settings, self._queue)
+        role = Role(Rank())
+        waits = announced and role.speaks
+        if waits and role.decide():
+            self._queue.begin()
+        self._sender = None if self._finished else Sender(settings, self._queue, announced=waits)
         super().__init__(
             settings,
             Complaints(self._queue, strict=settings.strict),
-            Role(Rank()),
+            role,
             self._sender.control if self._sender else Control(resumed=False),
         )
         self._networks = Networks(settings, self.complaints, lambda: self._queue.spent_s)
@@ -56,10 +68,16 @@ class Run(Steering):
         self._pieces = Pieces(self._queue)
         if not self._finished:
             atexit.register(self.finish)
+        if waits and self._sender:
+            self._sender.wait_for_name(NAME_TIMEOUT_S)
 
     @property
     def id(self) -> str:
-        """Name of the run; gets a suffix on registration if the name is taken."""
+        """Name of the run, final once it is registered (see `trainer_hooks.start`).
+
+        Before, it is the name that was free at `start`: one that asks for the same name and is
+        registered sooner gets it. Where Redis did not answer, it is the name that was asked for.
+        """
         return self._sender.run if self._sender else self.settings.run
 
     @property
@@ -142,6 +160,8 @@ class Run(Steering):
         if self._lock.acquire(timeout=self.settings.flush_timeout_s / 2):
             try:
                 self._collector.end()
+                if self._role.ends_unheard:
+                    self._queue.begin()
             finally:
                 self._lock.release()
         try:
@@ -166,8 +186,9 @@ class Run(Steering):
         """What a call does; asked at each, as ranks may be told after `start`."""
         assert self._sender is not None
         with self._lock:
+            undecided = not self._role.decided
             admission = self._role.admit(shard)
-            if admission is not None and self._role.decided and not self._queue.begun:
+            if undecided and self._role.decided:
                 self._sender.join(self._role.shard)
                 self._queue.begin()
         return admission

@@ -1,5 +1,6 @@
 """The sender's thread: takes frames from the outbox, sends, reconnects, flushes."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -7,24 +8,18 @@ import uuid
 from typing import Any
 
 from trainer_hooks.control import Control
-from trainer_hooks.errors import (
-    BudgetUsedError,
-    LinkError,
-    OwnerAwayError,
-    RunDeletedError,
-    RunLostError,
-    WireError,
-)
+from trainer_hooks.errors import LinkError, OwnerAwayError, RunDeletedError, RunLostError
+from trainer_hooks.joining import free_name
 from trainer_hooks.lines import PACK_INTERVAL_S
 from trainer_hooks.link import Link
 from trainer_hooks.outbox import KINDS, Outbox
 from trainer_hooks.packing import Packing
+from trainer_hooks.posting import Posting
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.sayings import Sayings
 from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Shard
 from trainer_hooks.spool import Spool, folder_of
-from trainer_hooks.wire import Kind
 
 #: Heartbeat, seconds; a run without one for 20 s is shown as lost.
 BEAT_INTERVAL_S = 3.0
@@ -42,13 +37,15 @@ class Sender:
     Args:
         settings: of the run.
         queue: what waits to be sent.
+        announced: whether somebody waits for the name of the run.
 
     Attributes:
         control: what came back with the heartbeats, and what goes with them.
     """
 
-    def __init__(self, settings: Settings, queue: PushQueue) -> None:
+    def __init__(self, settings: Settings, queue: PushQueue, *, announced: bool = False) -> None:
         self.control = Control(resumed=settings.resume)
+        self._settings = settings
         self._offline = settings.mode == "offline"
         self._queue = queue
         self._link = Link(settings, segment=uuid.uuid4().hex[:12])
@@ -57,12 +54,15 @@ class Sender:
         self._outbox.away = self._offline
         self._packing = Packing(queue, self._outbox)
         self._closing = threading.Event()
+        self._named = threading.Event()
+        if not announced:
+            self._named.set()
         self._give_up_s = float("inf")
         self._next_beat_s = 0.0
         self._retry_s = RETRY_FIRST_S
         self._sayings = Sayings()
+        self._posting = Posting(self._link, self._outbox, self._say)
         self._deleted = self._tried = False
-        self._batches = self._batches_done = 0
         self._packing.start()
         self._thread = threading.Thread(target=self._work, name="sqd-sender", daemon=True)
         if not self._offline:
@@ -77,7 +77,12 @@ class Sender:
     def samples_behind(self) -> bool:
         """Whether a sample batch is being sent or not evaluated yet; takes no lock."""
         waits = self._packing.samples.packing or self._outbox.holds_samples
-        return waits or self._batches > self._batches_done
+        return waits or self._posting.samples_behind
+
+    def wait_for_name(self, timeout_s: float) -> None:
+        """Until `run` is that of Redis or Redis was asked in vain, at most `timeout_s` seconds."""
+        if not self._offline:
+            self._named.wait(timeout_s)
 
     def join(self, shard: Shard | None) -> None:
         """Say what this process is to its training, before it begins."""
@@ -166,6 +171,8 @@ class Sender:
             self._rest(PACK_INTERVAL_S)
             return
         if not self._queue.begun:
+            if not self._named.is_set():
+                self._foresee_name()
             self._rest(PACK_INTERVAL_S)
             return
         if not self._link.connected:
@@ -173,7 +180,7 @@ class Sender:
         if time.monotonic() >= self._next_beat_s:
             self._beat()
         # Each line goes on when the other must wait.
-        advanced = [self._advance(kind) for kind in KINDS]
+        advanced = [self._posting.advance(kind) for kind in KINDS]
         if not any(advanced):
             self._outbox.bell.wait(self._idle_s())
             self._outbox.bell.clear()
@@ -184,11 +191,21 @@ class Sender:
             return PACK_INTERVAL_S
         return max(0.0, self._next_beat_s - time.monotonic())
 
+    def _foresee_name(self) -> None:
+        """Have `run` say which name is free; the first push takes it."""
+        try:
+            with contextlib.suppress(LinkError):
+                self._link.run = free_name(self._settings)
+        finally:
+            self._named.set()
+
     def _connect(self) -> None:
         self._tried = True
-        if self._link.connect(self._outbox.first_row(self._packing.weights.rows)):
-            # What this Redis has not seen, nobody will evaluate.
-            self._batches = self._batches_done = 0
+        try:
+            if self._link.connect(self._outbox.first_row(self._packing.weights.rows)):
+                self._posting.forget()
+        finally:
+            self._named.set()
         self._outbox.away = False
         self._retry_s = RETRY_FIRST_S
         self._sayings.forget("away", "busy", "lost")
@@ -201,31 +218,8 @@ class Sender:
         self._next_beat_s = time.monotonic() + BEAT_INTERVAL_S
         drops, networks = self._queue.dropped(), self._packing.weights.packer.networks
         answer = self._link.beat(drops, networks, finished=finished, ring=self.control.ring)
-        self._batches_done = answer.batches_done
+        self._posting.batches_done = answer.batches_done
         self.control.hear(answer)
-
-    def _advance(self, kind: Kind) -> bool:
-        """Send the first frame of a kind; False if there is none or the worker is behind."""
-        first = self._outbox.first(kind)
-        if first is None:
-            return False
-        try:
-            answer = self._link.post(first.frame, first.last_row, first.last_step)
-        except BudgetUsedError as error:
-            self._outbox.behind = self._outbox.behind or kind == "weights"
-            self._say("busy", f"the worker is behind: {error}")
-            return False
-        except WireError as error:
-            self._outbox.drop(first, "too_large")
-            self._say("too_large", str(error))
-            return True
-        self._outbox.sent(first)
-        self._batches_done = answer.batches_done
-        if kind == "weights":
-            self._outbox.behind = False
-        else:
-            self._batches = max(self._batches, first.last_row + 1)
-        return True
 
     def _tell_what_is_left(self, timeout_s: float) -> None:
         """Whatever is neither sent nor on disk by now is lost; what is on disk can be sent."""

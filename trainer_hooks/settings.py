@@ -1,5 +1,6 @@
 """What `start` was asked for: arguments, else `SQD_` variables, else defaults, checked once."""
 
+import itertools
 import json
 import os
 import socket
@@ -26,6 +27,8 @@ FLUSH_TIMEOUT_S = 10.0
 MAX_OVERHEAD = 0.02
 MODES = ("background", "offline", "disabled")
 FORMS = ("auto", "full", "sketch")
+#: Default names that this process has: two runs that begin in one second have two.
+_default_runs: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,11 @@ class Settings:
 def default_run() -> str:
     """Host, date and process: a run name where none was given."""
     host = "".join(c if c.isprintable() and c != "/" else "-" for c in socket.gethostname()[:64])
-    return f"{host}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    stem = f"{host}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    name = next(name for name in names if name not in _default_runs)
+    _default_runs.add(name)
+    return name
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, /, **given: Any) -> Settings:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer_hooks.errors import NetworkError, message_of
-from trainer_hooks.ranks import Rank
+from trainer_hooks.ranks import Rank, is_main_process
 from trainer_hooks.wire import MOST_SHARDS
 
 #: A network and the shard of it, 0 where it is whole: what has snapshots and calls of its own.
@@ -48,7 +48,7 @@ class Role:
         rank: of this process, as launchers tell it.
 
     Attributes:
-        decided: whether a call has told.
+        decided: whether a call has told, or `decide`.
         shard: the first of this process; None while it pushes whole networks.
     """
 
@@ -56,6 +56,7 @@ class Role:
         self._rank = rank
         self.decided = False
         self.shard: Shard | None = None
+        self._refused = False
 
     @property
     def member(self) -> bool:
@@ -67,6 +68,21 @@ class Role:
         """Whether this process speaks for the whole training, as far as it is known now."""
         return not self.member and self._rank.number == 0
 
+    @property
+    def ends_unheard(self) -> bool:
+        """Whether, if the process ends now, this was a whole training that pushed nothing: not a
+        rank whose calls were another's, nor a child that only ran the script."""
+        return self.speaks and not self.decided and not self._refused and is_main_process()
+
+    def decide(self) -> bool:
+        """Whether this process speaks for the whole training, decided before any call says so.
+
+        Only where the rank is certain. Of processes that are not told who they are, several may
+        begin a run of the same name, and the first calls tell which of them is rank 0.
+        """
+        self.decided = self.speaks and self._rank.certain
+        return self.decided
+
     def admit(self, given: Any = None) -> Admission | None:
         """What a call with `shard=given` does; None: nothing, since rank 0 speaks for all."""
         try:
@@ -75,10 +91,12 @@ class Role:
             shard, problem = None, message_of(error)
         elsewhere = self.member or self._rank.number != 0
         if shard is None and not problem and elsewhere:
+            self._refused = True
             return None
         if not self.decided:
             if problem and (elsewhere or _names_another_rank(given)):
                 # It must not begin a run of its own.
+                self._refused = True
                 return Admission(None, problem)
             self.decided, self.shard = True, shard
         elif shard is not None and shard != self.shard:
@@ -95,7 +113,7 @@ class Role:
                 f"shard={shard} after shard={self.shard}: shard 0 must be the first of its process"
             )
         if self.shard is None and shard.of_member:
-            return f"shard={shard} after this process began a run by a push of whole networks"
+            return f"shard={shard} after this process began a run of whole networks"
         return ""
 
 

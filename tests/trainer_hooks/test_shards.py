@@ -268,7 +268,7 @@ def test_whole_networks_before_shards_are_another_run(start: Start, mail: Mail) 
     run.push_weights(1, G={"w": walk()[0]}, shard=(1, 2))
     run.finish()
     ((_, reason),) = mail.failures("demo")["S.G"]
-    assert reason == "shard=(1, 2) after this process began a run by a push of whole networks"
+    assert reason == "shard=(1, 2) after this process began a run of whole networks"
 
 
 def test_network_that_is_whole_and_then_a_shard_says_so(start: Start, mail: Mail) -> None:
