@@ -195,12 +195,8 @@ class TurningPointDetector:
             if (over := recoveries.mends(track.metric, step)) is not None:
                 yield over
         if track.back is not None:
-            now, since = track.recent[-1], track.back.calm_step
-            if track.family is STABILITY:
-                now = exp(now)
-            else:
-                # A fall that is over confirms nothing. A jump of S does: the others come later.
-                track.suspicions = []
+            now = track.recent[-1] if track.family is not STABILITY else exp(track.recent[-1])
+            since = track.back.calm_step
             if (over := recoveries.back(track.back.change, now, since, step)) is not None:
                 yield over
         elif turned and track.turn is None:

@@ -1,9 +1,9 @@
 """What the metrics say together: which changes are one event, and what is told of it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from monitor.turning.change import Change
+from monitor.turning.change import Change, Turn
 from monitor.turning.event import Event
 from monitor.turning.messages import COLLAPSE, GRAVE, TOGETHER, describe
 from monitor.turning.recovery import Recoveries
@@ -62,7 +62,7 @@ class Fusion:
         turn = track.turn
         if turn is not None and not turn.collapsed and track.halved:
             turn.collapsed = True
-            return self._raise(COLLAPSE, [track.latest(turn, step)], step)
+            return self._raise(COLLAPSE, [_as_of_now(track, turn, step)], step)
         return None
 
     def erosion(self, track: Track, step: int) -> TurningPoint | None:
@@ -96,7 +96,13 @@ class Fusion:
     def _partners(self, change: Change) -> Iterator[Change]:
         """Recent suspicions of the other families."""
         recent = self._suspicions(change.step, self.window_steps)
-        return (other for other in recent if other.family != change.family)
+        others = (other for other in recent if other.family != change.family)
+        return (other for other in others if not self._over(other, change.onset))
+
+    def _over(self, fall: Change, step: int) -> bool:
+        """Whether a fall was over at this step. Jumps of S are soon: what they do comes later."""
+        mended = self.tracks[fall.metric].mended
+        return fall.family != STABILITY.name and mended is not None and fall.step <= mended <= step
 
     def _exchanged(self, changes: list[Change]) -> bool:
         """Whether D rises instead: samples of modes that are new are no good ones yet."""
@@ -153,3 +159,10 @@ class Fusion:
         turns = [track.turn for track in self.tracks.values() if track.turn is not None]
         turned = any(turn.grave and turn.change.onset <= step for turn in turns)
         return kind == STABILITY.kind and turned
+
+
+def _as_of_now(track: Track, turn: Turn, step: int) -> Change:
+    """The change of a metric that has turned (not of S), with the figures of this step."""
+    after = track.recent[-1]
+    units = round((turn.level - after) / track.baseline.sigma(track.family), 1)
+    return replace(turn.change, step=step, after=after, units=units)

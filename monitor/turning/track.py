@@ -1,6 +1,6 @@
 """One metric on its way: values to observations, observations to evidence of a change."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import exp, log
 from statistics import fmean, median
 
@@ -42,6 +42,7 @@ class Track:
         suspicions: the latest changes that another family could confirm, newest last. Several,
             because metrics may be fed one after the other when a watcher catches up.
         turn: where it turned, until it recovers.
+        mended: since when it was back from its latest turn, None before the first.
         back: the turn from which the latest observation brought it back; None after any other.
         frozen: the baseline is held at the level before the turn.
         nonfinite: the latest value was NaN or infinite.
@@ -61,6 +62,7 @@ class Track:
     since: int | None = None
     suspicions: list[Change] = field(default_factory=list)
     turn: Turn | None = None
+    mended: int | None = None
     back: Turn | None = None
     frozen: bool = False
     nonfinite: bool = False
@@ -138,7 +140,7 @@ class Track:
         if turn is None:
             return
         if turn.recovers(seen.value, seen.first_step, family.bad, self.baseline.sigma(family)):
-            self.turn, self.back = None, turn
+            self.turn, self.back, self.mended = None, turn, turn.calm_step
             if self.frozen:
                 self.frozen = False
                 self.cusum.reset()
@@ -242,9 +244,3 @@ class Track:
         """Whether this is D and half of the effective modes are gone, by its recent median."""
         level = self.cusum.before if self.turn is None else self.turn.level
         return self.metric == "D" and level - median(self.recent[-RECENT:]) >= HALF_NATS
-
-    def latest(self, turn: Turn, step: int) -> Change:
-        """The change of a metric that has turned (not of S), with the figures as of now."""
-        after = self.recent[-1]
-        units = round((turn.level - after) / self.baseline.sigma(self.family), 1)
-        return replace(turn.change, step=step, after=after, units=units)

@@ -88,7 +88,6 @@ def by_module_attribute() -> Any:
         functools.partial(by_closure(), n=3),
         functools.partial(lambda net, n: net(n), NET),
     ],
-    ids=str,
 )
 def test_module_is_found(source: Any) -> None:
     assert Reach(source).modules == [NET]

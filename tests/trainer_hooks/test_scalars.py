@@ -63,7 +63,7 @@ def test_whole_numbers_truth_and_what_is_not_finite(scalars: Scalars) -> None:
         object(),
         type("DTensor", (torch.Tensor,), {})(1),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_number_is_counted_and_the_others_stay(
     scalars: Scalars, queue: PushQueue, value: Any
