@@ -33,7 +33,7 @@ test: $(VENV)/installed-dev $(AXE) $(PEERS)/tensorboard
 	(command -v prometheus && command -v promtool || test -x $(PROMETHEUS)) >/dev/null \
 	|| (apt-get update -qq && cd $(VENV) && apt-get download -qq prometheus \
 	&& dpkg-deb --extract prometheus_*.deb prometheus && rm prometheus_*.deb)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 3 --dist loadfile
 	node --test --test-timeout=60000 tests/dashboard/
 
 check: lint test

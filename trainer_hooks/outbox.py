@@ -53,6 +53,7 @@ class Outbox:
         self._memory: dict[Kind, deque[tuple[float, Outgoing]]] = {k: deque() for k in KINDS}
         self._reading_bytes = 0
         self._disk_at_s = 0.0
+        self._closed = ""
         #: Whether any chunk of a sample batch is here; read by the training thread, without a lock.
         self.holds_samples = False
 
@@ -72,8 +73,11 @@ class Outbox:
         return first.first_row if first else otherwise
 
     def add(self, outgoing: Outgoing) -> None:
-        """Put a frame behind the others of its kind."""
+        """Put a frame behind the others of its kind; who comes after the end is too late."""
         with self._lock:
+            if self._closed:
+                self._queue.count_dropped(f"{self._closed}.{outgoing.kind}", outgoing.amount)
+                return
             self._memory[outgoing.kind].append((time.monotonic(), outgoing))
             self._changed()
         self.bell.set()
@@ -120,6 +124,8 @@ class Outbox:
         if self._spool is None or (time.monotonic() < self._disk_at_s and not now):
             return
         with self._lock:
+            if self._closed:
+                return
             try:
                 for kind in KINDS:
                     self._spill(self._spool, kind, now=now or self.away)
@@ -133,6 +139,7 @@ class Outbox:
     def close(self, reason: str) -> int:
         """Give up what is in neither place, leave the disk; bytes that wait there."""
         with self._lock:
+            self._closed = reason
             for line in self._memory.values():
                 for _, outgoing in line:
                     self._queue.count_dropped(f"{reason}.{outgoing.kind}", outgoing.amount)

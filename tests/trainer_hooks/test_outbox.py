@@ -167,6 +167,15 @@ def test_end_leaves_what_is_on_disk_and_counts_the_rest(box: Box) -> None:
     assert box.queue.dropped() == {"flush.weights": 1}
 
 
+def test_what_is_packed_after_the_end_is_counted_and_opens_no_file(box: Box) -> None:
+    box.outbox.close("flush")
+    box.outbox.add(weights(1))
+    box.outbox.spill(now=True)
+    assert box.queue.dropped() == {"flush.weights": weights(1).amount}
+    assert box.spool.nbytes == 0
+    assert box.outbox.empty
+
+
 def test_all_is_given_up(box: Box) -> None:
     box.outbox.add(weights(0))
     box.outbox.add(samples(0, n=3))
