@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from monitor.errors import MonitorError
-from monitor.server.page import PLOTLY, assets_dir
+from monitor.server.assets import PLOTLY, assets_dir
 from monitor.store.blocks import is_tensor_metric
 from monitor.store.series import Series
 

@@ -26,6 +26,7 @@ from monitor.server import (
     stopping,
     user_rules,
 )
+from monitor.server.assets import assets_dir
 from monitor.server.auth import AUTH_ERRORS, Gate
 from monitor.server.caching import Tagging
 from monitor.server.curves import Curves
@@ -75,7 +76,7 @@ def create_app(
         SettingsError: a token is empty, or there is a read token without a write token.
         MonitorError: the dashboard's files are missing.
     """
-    page.assets_dir()
+    assets_dir()
     gate = _gate(token, read_token, throttle)
     app = FastAPI(
         title="sqd-monitor",

@@ -8,14 +8,11 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
-from monitor.errors import MonitorError
+from monitor.server.assets import PLOTLY, assets_dir
 from monitor.server.caching import tagged
 
 #: Asked for again at every load, so that an upgrade shows; an unchanged file costs a 304.
 ASSET_CACHE = "no-cache"
-#: Plotly's smallest bundle: lines are all that is drawn with it. It starts in a fraction of the
-#: time that the whole Plotly of the Python package takes.
-PLOTLY = "plotly-basic.min.js"
 #: What a module of the page imports.
 IMPORTED = re.compile(r'\bfrom "\./([A-Za-z0-9_-]+\.js)"')
 #: Level of the one compression of each file: Plotly's 1.2 MB to 0.4 MB in a twentieth of a second.
@@ -35,22 +32,6 @@ MEDIA_TYPES = {
 ASSET = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+", re.ASCII)
 
 router = APIRouter(include_in_schema=False)
-
-
-def assets_dir() -> Path:
-    """Where the dashboard lies: beside this module in a wheel, else in the checkout.
-
-    Raises:
-        MonitorError: it is in neither place.
-    """
-    here = Path(__file__).resolve()
-    for folder in (here.parent / "dashboard", here.parents[2] / "dashboard"):
-        if (folder / "index.html").is_file():
-            return folder
-    raise MonitorError(
-        f"the dashboard's files are neither in {here.parent / 'dashboard'} nor in a checkout; "
-        f"install sqd-monitor again"
-    )
 
 
 @router.get("/")

@@ -40,6 +40,13 @@ def one_line(result: Result, code: int) -> str:
     return line
 
 
+def test_commands_begin_without_what_only_some_of_them_need() -> None:
+    # A worker's machine has no server installed, nor a server's torch.
+    look = "import sys, monitor.cli; print(*sys.modules)"
+    seen = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert not {"fastapi", "starlette", "torch", "plotly"} & {*seen.stdout.split()}
+
+
 @pytest.mark.parametrize(
     "command", [*COMMANDS, "reference", *REFERENCE_COMMANDS, "alerts", *ALERTS_COMMANDS]
 )
