@@ -166,6 +166,7 @@ class Track:
         self.cusum.reset()
         self.suspicions = [change for change in self.suspicions if change.step <= step]
         self.observed = None
+        self.mended = None if self.mended is None or self.mended > step else self.mended
         self.crest.rewind(step)
         if self.since is None or step < self.since:
             self._relearn()

@@ -41,6 +41,28 @@ def test_evidence_of_a_past_undone_does_not_count() -> None:
     assert play(part(COLLAPSED, 6000, 6000) + part(HEALTHY, 6200, 8000), detector) == []
 
 
+def test_a_recovery_of_a_past_undone_does_not_count() -> None:
+    angle = angles(3, [0.002] * 5000 + [0.08] * 100 + [0.002] * 900, 0.2)
+    calm = angles(3, [0.002] * 6000, 0.2)
+
+    def records(quality: list[float], stability: list[float], first: int) -> list[Record]:
+        return [
+            (i + 1, {"S.D": x} | ({"Q": quality[i // 200]} if i % 200 == 199 else {}))
+            for i, x in enumerate(stability)
+            if i >= first
+        ]
+
+    steady = noisy(1, [0.9] * 30, 0.02)
+    detector = TurningPointDetector()
+    # Q falls for three batches and is back from step 4,800 on; then the run goes back to 4,000,
+    # where it falls for good before S jumps at 5,000.
+    dips = [*steady[:20], *[0.3] * 3, *steady[23:]]
+    assert [p.kind for p in play(records(dips, calm, 0), detector)] == ["quality", "recovered"]
+    falls = [*steady[:20], *[0.3] * 10]
+    told = [p.kind for p in play(records(falls, angle, 4000), detector)]
+    assert told == ["turning_point"]
+
+
 def test_a_run_started_afresh_under_its_old_name_learns_anew() -> None:
     detector = TurningPointDetector()
     play(HEALTHY, detector)
