@@ -16,13 +16,18 @@ OWN_METRIC = re.compile(r"(Q|D|[SQD]\..*)\Z", re.DOTALL)
 EPOCH_SUFFIX = "@epoch"
 
 
+def holds_control(text: str) -> bool:
+    """Whether there is a control character (Unicode category Cc) in it."""
+    return any(unicodedata.category(char) == "Cc" for char in text)
+
+
 def check_name(name: object, *, what: str, longest: int) -> str:
     """Return `name` if it is a legal name, else raise BadNameError with the rule it breaks."""
     if not isinstance(name, str):
         raise BadNameError(f"{what} must be a string, not {type(name).__name__}")
     if not 1 <= len(name) <= longest:
         raise BadNameError(f"{what} has {len(name)} characters; allowed are 1 to {longest}")
-    if any(unicodedata.category(char) == "Cc" for char in name):
+    if holds_control(name):
         raise BadNameError(f"{what} {name!r} holds a control character")
     try:
         name.encode()

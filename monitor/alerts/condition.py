@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from monitor.alerts.span import ONE_POINT, Span, parse_span
 from monitor.errors import RuleError
+from trainer_hooks.names import holds_control
 
 #: Longest condition, characters: the longest metric's name, a number, a span.
 MOST_CHARACTERS = 400
@@ -68,7 +69,7 @@ def parse_condition(text: str) -> Condition:
     """
     if len(text) > MOST_CHARACTERS:
         raise RuleError(f"a rule has {len(text)} characters; the most is {MOST_CHARACTERS}")
-    if any(ord(char) < ord(" ") or ord(char) == 0x7F for char in text):
+    if holds_control(text):
         raise RuleError(f"the rule {text!r} holds a control character")
     what, lasting, told = text.strip(), ONE_POINT, ""
     if match := _LASTING.fullmatch(what):

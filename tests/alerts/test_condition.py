@@ -79,6 +79,7 @@ def test_nonfinite() -> None:
         ("D < 2 kg", "'2 kg' is no number"),
         ("D < 2\n", None),
         ("D\n< 2", "control character"),
+        ("D\x85 < 2", "control character"),
         ("x" * 300 + " < 2", "names no metric of 1 to 256 characters"),
         ("x" * 500, "has 500 characters; the most is 400"),
     ],
