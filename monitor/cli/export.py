@@ -43,7 +43,7 @@ def run(
         typer.Option(
             "-o",
             "--output",
-            help="File; default stdout, of parquet and html RUN.parquet, RUN.html.",
+            help="File; default stdout, for parquet and html a file of the run's name.",
         ),
     ] = None,
 ) -> None:

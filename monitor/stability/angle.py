@@ -90,11 +90,11 @@ class AngleTerms:
 def weight_angle(previous: Weights, current: Weights) -> float:
     """Angle between two weight vectors (SQD paper, eqs 4–5), by differences instead of arccos.
 
+    Vectors of any length are measured, also where one is much longer than the other.
+
     Args:
         previous: (n,) W_t, array or tensor of any float dtype.
         current: (n,) W_{t+1}, likewise.
-
-    Vectors of any length are measured, also where one is much longer than the other.
 
     Returns:
         Radians, 0 … π; exactly 0.0 for equal vectors; NaN if either is zero or not finite.
@@ -118,8 +118,9 @@ def _float64(weights: Any) -> Any:
 
 def _scaled(weights: Any) -> Any:
     """The vector divided by its largest element; as it is where that is no number or zero."""
-    largest = float(abs(weights).max())
-    return _float64(weights) / largest if 0 < largest < math.inf else weights
+    values = _float64(weights)
+    largest = float(abs(values).max())
+    return values / largest if 0 < largest < math.inf else values
 
 
 def angle_terms(previous: Weights, current: Weights) -> AngleTerms:

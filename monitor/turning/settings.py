@@ -18,7 +18,8 @@ SLACK = 1
 WINDOW_BLOCKS = 40
 #: Networks watched at most, so that a flood of names cannot use up memory.
 MAX_NETWORKS = 64
-#: D lower by this many nats means that half of the modes (by effective number e^D) are gone.
+#: D lower by this many nats means that half of the modes (by effective number e^D) are gone; log Q
+#: lower by as much, half of the faces.
 HALF_NATS = log(2)
 #: Q below this: the generator makes no faces yet, so neither Q nor D can have turned.
 ALIVE_QUALITY = 0.2

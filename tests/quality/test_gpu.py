@@ -1,6 +1,7 @@
 """The cascade on a GPU that is not there: everything stays on it, and counts in whole floats."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from monitor.quality import FaceQuality
-from monitor.quality.cascade import Cascade
+from monitor.quality.cascade import Cascade, _whole_floats
 from tests.pretended_gpu import DEVICE, pretended_gpu, without_inference_mode
 from tests.quality.conftest import resized
 
@@ -54,3 +55,13 @@ def test_convolutions_are_whole_while_it_looks(
     # A CPU's threads are not to change what the whole process does.
     assert seen == [True, False]
     assert precision() == "tf32"
+
+
+def test_so_they_are_where_torch_has_the_old_setting_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = SimpleNamespace(allow_tf32=True)
+    monkeypatch.setattr(torch.backends, "cudnn", old)
+    with _whole_floats():
+        assert not old.allow_tf32
+    assert old == SimpleNamespace(allow_tf32=True)
