@@ -13,7 +13,7 @@ from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
 from tests.trainer_hooks.mail import Mail
 from tests.trainer_hooks.outage import Outage
-from trainer_hooks import Run
+from trainer_hooks import Run, schedule
 
 Start = Callable[..., Run]
 
@@ -31,6 +31,13 @@ def _one_thread() -> Iterator[None]:
 def _no_default_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test begins without a run of the module-level calls."""
     monkeypatch.setattr(trainer_hooks, "_current", None)
+
+
+@pytest.fixture
+def every_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No snapshot is left out for what it costs: these loops do nothing else, some on a busy
+    machine, so that even the whole of their time may be too little."""
+    monkeypatch.setattr(schedule, "WARMUP_CALLS", 10**9)
 
 
 @pytest.fixture

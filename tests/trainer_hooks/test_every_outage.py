@@ -18,7 +18,7 @@ from tests.trainer_hooks.mail import eventually
 from tests.trainer_hooks.outage import DURABLE, VOLATILE, Outage, push, steps_of
 from tests.trainer_hooks.slow_line import SlowLine
 from tests.trainer_hooks.witness import Witness
-from trainer_hooks import Run, schedule
+from trainer_hooks import Run
 
 MIB = 2**20
 BUDGET = 8 * MIB
@@ -126,9 +126,8 @@ class Training(threading.Thread):
 
 @every_outage
 def test_training_thread_waits_for_nobody_and_memory_stays_in_budget(
-    name: str, outage: Outage, start: Start, monkeypatch: pytest.MonkeyPatch
+    name: str, outage: Outage, start: Start, every_call: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "WARMUP_CALLS", 10**9)
     with scene(name, outage):
         witness = Witness(monkeypatch)
         training = Training(start)

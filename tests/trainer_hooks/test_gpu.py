@@ -36,10 +36,12 @@ def trained(run: Any, device: str) -> None:
 
 
 @pytest.mark.parametrize("weights", ["full", "sketch"])
-def test_what_is_sent_is_what_a_cpu_would_send(start: Start, mail: Mail, weights: str) -> None:
+def test_what_is_sent_is_what_a_cpu_would_send(
+    start: Start, mail: Mail, every_call: None, weights: str
+) -> None:
     options: dict[str, Any] = {
         "redis_url": mail.redis_url, "weights": weights, "samples": 8, "samples_every": 2,
-        "max_overhead": 1.0, "strict": True,
+        "strict": True,
     }  # fmt: skip
     here = start("here", **options)
     trained(here, "cpu")

@@ -20,7 +20,7 @@ from tests.trainer_hooks.conftest import Start
 from tests.trainer_hooks.device import Device
 from tests.trainer_hooks.mail import Mail, eventually
 from tests.trainer_hooks.outage import DURABLE, VOLATILE, Outage, push, steps_of
-from trainer_hooks import clients, keys, schedule, sender
+from trainer_hooks import clients, keys, sender
 from trainer_hooks.landing import Landing
 from trainer_hooks.link import Link
 from trainer_hooks.pushes import Moment, WeightsPush
@@ -29,9 +29,8 @@ MIB = 2**20
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sender's waits, short; and no snapshot left out because a loop does nothing else."""
-    monkeypatch.setattr(schedule, "WARMUP_CALLS", 10**9)
+def _impatient(every_call: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender's waits, short."""
     monkeypatch.setattr(sender, "RETRY_FIRST_S", 0.05)
     monkeypatch.setattr(sender, "RETRY_LONGEST_S", 0.1)
     monkeypatch.setattr(clients, "SOCKET_TIMEOUT_S", 0.5)

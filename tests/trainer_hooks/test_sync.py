@@ -23,6 +23,8 @@ from trainer_hooks.outgoing import Outgoing
 from trainer_hooks.spool import Spool
 from trainer_hooks.sync import spools_in, sync
 
+pytestmark = pytest.mark.usefixtures("every_call")
+
 #: Nobody listens on the port of discarding.
 NOWHERE = "redis://127.0.0.1:9/0"
 #: What was handed over longer ago than this survives a kill (issue 3, point 3), seconds.
@@ -47,7 +49,7 @@ def push(run: Run, steps: range) -> None:
 
 
 def offline(start: Start, name: str, steps: range, **options: object) -> None:
-    run = start(name, mode="offline", samples=4, samples_every=5, max_overhead=1.0, **options)
+    run = start(name, mode="offline", samples=4, samples_every=5, **options)
     push(run, steps)
     run.finish()
     assert run.dropped == {}

@@ -53,10 +53,10 @@ def gradient_descent(generator: np.random.Generator) -> list[NDArray[np.float32]
 @pytest.mark.parametrize("weights", ["full", "sketch"])
 @pytest.mark.parametrize("array", [np.asarray, ByArray, ByDlpack])
 def test_arrays_of_any_library(
-    start: Start, mail: Mail, array: Callable[[Any], Any], weights: str
+    start: Start, mail: Mail, every_call: None, array: Callable[[Any], Any], weights: str
 ) -> None:
     run = start(
-        "run", redis_url=mail.redis_url, weights=weights, max_overhead=1.0, strict=True,
+        "run", redis_url=mail.redis_url, weights=weights, strict=True,
         samples=SAMPLES, samples_every=ITERATIONS,
     )  # fmt: skip
     seen = gradient_descent(np.random.default_rng(1))
@@ -75,8 +75,10 @@ def test_arrays_of_any_library(
     assert np.array_equal(mail.batches("run")[0], np.full((SAMPLES, 1, 2, 2), 128))
 
 
-def test_weights_that_are_changed_in_place_afterwards(start: Start, mail: Mail) -> None:
-    run = start("run", redis_url=mail.redis_url, max_overhead=1.0)
+def test_weights_that_are_changed_in_place_afterwards(
+    start: Start, mail: Mail, every_call: None
+) -> None:
+    run = start("run", redis_url=mail.redis_url)
     W = np.array([1.0, 0.0])
     for step in range(3):
         run.push_weights(step, G={"w": W})

@@ -45,11 +45,9 @@ def sample(G: Any, n: int) -> Tensor:
 
 
 @pytest.fixture
-def run(start: Start, mail: Mail) -> Run:
+def run(start: Start, mail: Mail, every_call: None) -> Run:
     """Every call is taken, so that every angle can be asked for."""
-    return start(
-        "run", redis_url=mail.redis_url, max_overhead=1.0, samples=SAMPLES, samples_every=5
-    )
+    return start("run", redis_url=mail.redis_url, samples=SAMPLES, samples_every=5)
 
 
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)

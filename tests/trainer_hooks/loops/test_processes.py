@@ -69,13 +69,13 @@ for epoch in range(3):
     assert run_ids(mail.store) == ["demo"]
 
 
-def test_runs_in_threads_of_one_process_keep_to_themselves(start: Start, mail: Mail) -> None:
+def test_runs_in_threads_of_one_process_keep_to_themselves(
+    start: Start, mail: Mail, every_call: None
+) -> None:
     """Two trainings at once, each with networks of the same names and a run of its own."""
     names = ["a", "b"]
     runs = {
-        name: start(
-            name, redis_url=mail.redis_url, max_overhead=1.0, samples=4, samples_every=ITERATIONS
-        )
+        name: start(name, redis_url=mail.redis_url, samples=4, samples_every=ITERATIONS)
         for name in names
     }
     seen: dict[str, list[torch.Tensor]] = {name: [] for name in names}
