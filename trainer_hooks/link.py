@@ -142,9 +142,12 @@ class Link:
         networks: dict[str, Any],
         *,
         finished: bool = False,
+        crash: str = "",
         ring: str = "",
     ) -> Answer:
         """Say that the trainer lives, or that it ended, and where its checkpoints lie (JSON).
+
+        One that ended of an error is not finished, but lost; `crash` tells the error.
 
         Raises:
             RunDeletedError, RunLostError: the run is unknown to Redis.
@@ -161,7 +164,8 @@ class Link:
                 keys.control(self.run),
             ],
             args=[
-                self.segment, json.dumps(drops), json.dumps(networks), int(finished), ring
+                self.segment, json.dumps(drops), json.dumps(networks),
+                int(finished and not crash), ring, crash,
             ],
         )  # fmt: skip
         self._check_known(clients, answer)

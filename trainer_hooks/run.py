@@ -12,6 +12,7 @@ from trainer_hooks.batches import Batch, checked_range
 from trainer_hooks.collector import BatchCollector
 from trainer_hooks.complaints import Complaints, harmless
 from trainer_hooks.control import Control
+from trainer_hooks.ending import crash_at_exit, crash_of
 from trainer_hooks.errors import NetworkError, message_of
 from trainer_hooks.networks import Networks, Taken, gathered
 from trainer_hooks.pieces import Pieces
@@ -67,7 +68,7 @@ class Run(Steering):
         self._collector = BatchCollector(self._queue, settings.samples)
         self._pieces = Pieces(self._queue)
         if not self._finished:
-            atexit.register(self.finish)
+            atexit.register(self._at_exit)
         if waits and self._sender:
             self._sender.wait_for_name(NAME_TIMEOUT_S)
 
@@ -153,6 +154,12 @@ class Run(Steering):
 
     def finish(self) -> None:
         """Send what waits, for at most `flush_timeout_s`, and mark the run finished."""
+        self._end("")
+
+    def _at_exit(self) -> None:
+        self._end(crash_at_exit())
+
+    def _end(self, crash: str) -> None:
         if self._sender is None or not self.active:
             return
         end_s = time.monotonic() + self.settings.flush_timeout_s
@@ -168,8 +175,8 @@ class Run(Steering):
             self._let_go()
         finally:
             self._finished = True
-            atexit.unregister(self.finish)
-            self._sender.close(max(0.0, end_s - time.monotonic()))
+            atexit.unregister(self._at_exit)
+            self._sender.close(max(0.0, end_s - time.monotonic()), crash)
 
     def __enter__(self) -> "Run":
         return self
@@ -180,7 +187,7 @@ class Run(Steering):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.finish()
+        self._end(crash_of(error))
 
     def _admit(self, shard: Any = None) -> Admission | None:
         """What a call does; asked at each, as ranks may be told after `start`."""

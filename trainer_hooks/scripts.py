@@ -43,7 +43,7 @@ if exists == 0 then
 end
 redis.call('HSET', KEYS[1], 'config', ARGV[5], 'tags', ARGV[6], 'heartbeat', now,
   'segment', ARGV[1])
-redis.call('HDEL', KEYS[1], 'finished')
+redis.call('HDEL', KEYS[1], 'finished', 'crash')
 return 'ok'
 """
 
@@ -72,7 +72,8 @@ return {{'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0'}}
 #: Say that the trainer lives (or that it ended), what it lost and where its checkpoints lie; ask
 #: what it should know.
 #: KEYS segments, meta, alerts, rows, members, control
-#: ARGV segment, drops JSON, networks JSON, finished (0/1), checkpoints JSON ('' leaves it)
+#: ARGV segment, drops JSON, networks JSON, finished (0/1), checkpoints JSON ('' leaves it), error
+#:   that ended it ('' for none)
 #: Returns {'ok' or 'unknown', sample batches done, {alert...}, whether to stop (0/1)}. A member is
 #: never told to stop: ranks that stop at different steps would wait for each other for ever.
 HEARTBEAT = f"""{_MEMBER}
@@ -89,6 +90,8 @@ if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], 'checkpoints:' .. ARGV[1], ARG
 if redis.call('HGET', KEYS[2], 'segment') == ARGV[1] then
   if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'finished', now)
   else redis.call('HDEL', KEYS[2], 'finished') end
+  if ARGV[6] ~= '' then redis.call('HSET', KEYS[2], 'crash', ARGV[6])
+  else redis.call('HDEL', KEYS[2], 'crash') end
 end
 local stop = redis.call('HGET', KEYS[6], 'stop.segment') == ARGV[1] and 1 or 0
 if stop == 1 then redis.call('HSETNX', KEYS[6], 'stop.told', now) end

@@ -47,6 +47,7 @@ class Sender:
         self.control = Control(resumed=settings.resume)
         self._settings = settings
         self._offline = settings.mode == "offline"
+        self._crash = ""
         self._queue = queue
         self._link = Link(settings, segment=uuid.uuid4().hex[:12])
         self._spool = self._open_spool(settings)
@@ -88,8 +89,10 @@ class Sender:
         """Say what this process is to its training, before it begins."""
         self._link.shard = shard
 
-    def close(self, timeout_s: float) -> None:
-        """Send what waits and say goodbye, for at most `timeout_s` seconds; the rest to disk."""
+    def close(self, timeout_s: float, crash: str = "") -> None:
+        """Send what waits and say goodbye, for at most `timeout_s` seconds; the rest to disk.
+        `crash` tells the error that ends the training, if any does."""
+        self._crash = crash
         end_s = time.monotonic() + timeout_s
         self._give_up_s = end_s - (1 - FLUSH_SHARE) * timeout_s
         self._packing.close(self._give_up_s)
@@ -113,6 +116,7 @@ class Sender:
             "networks": self._packing.weights.packer.networks,
             "drops": self._queue.dropped(),
             "finished": self._closing.is_set(),
+            "crash": self._crash,
             "ring": self.control.ring,
         }
 
@@ -217,7 +221,8 @@ class Sender:
     def _beat(self, *, finished: bool = False) -> None:
         self._next_beat_s = time.monotonic() + BEAT_INTERVAL_S
         drops, networks = self._queue.dropped(), self._packing.weights.packer.networks
-        answer = self._link.beat(drops, networks, finished=finished, ring=self.control.ring)
+        crash, ring = self._crash, self.control.ring
+        answer = self._link.beat(drops, networks, finished=finished, crash=crash, ring=ring)
         self._posting.batches_done = answer.batches_done
         self.control.hear(answer)
 

@@ -80,6 +80,7 @@ def sync(
             dict(drops),
             about.get("networks", {}),
             finished=bool(about.get("finished")),
+            crash=str(about.get("crash", "")),
             ring=str(about.get("ring", "")),
         )
         link.close()

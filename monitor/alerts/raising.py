@@ -51,10 +51,11 @@ def rule_alert(run: str, rule: Rule, fired: Fired) -> Alert:
     )
 
 
-def lost_alert(run: str, last_step: int | None, heartbeat_s: float) -> Alert:
+def lost_alert(run: str, last_step: int | None, heartbeat_s: float, crash: str = "") -> Alert:
     """The alert of a trainer whose last sign of life, after `last_step`, was at `heartbeat_s`.
 
-    That moment is the onset: however late it is noticed, and by whom, it is one loss.
+    That moment is the onset: however late it is noticed, and by whom, it is one loss. `crash` is
+    the error that ended it, if it told of one.
     """
     where = "before its first step" if last_step is None else f"after step {last_step:,}"
     return Alert(
@@ -65,7 +66,9 @@ def lost_alert(run: str, last_step: int | None, heartbeat_s: float) -> Alert:
         detected_step=last_step,
         metrics=(),
         severity="critical",
-        message=f"Trainer lost: no sign of life {where}.",
+        message=f"Trainer lost {where}: {crash}"
+        if crash
+        else f"Trainer lost: no sign of life {where}.",
         time=heartbeat_s,
     )
 

@@ -84,6 +84,7 @@ class RunSummary(TypedDict):
     status: str
     started: float
     finished: float | None
+    crash: str | None
     last_step: int | None
     last_time: float | None
     tags: list[str]

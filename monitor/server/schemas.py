@@ -60,6 +60,9 @@ class RunSummary(BaseModel):
     status: RunStatus
     started: float = Field(description="Unix seconds", examples=[1795300000.0])
     finished: float | None = Field(description="Unix seconds; null while it runs")
+    crash: str | None = Field(
+        description="error that ended the trainer, which is lost then", examples=[None]
+    )
     last_step: int | None = Field(description="of the newest point", examples=[1200])
     last_time: float | None = Field(description="Unix seconds of the newest point")
     tags: list[str] = Field(examples=[["demo"]])

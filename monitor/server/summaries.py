@@ -64,6 +64,7 @@ def _summary(record: RunRecord, now_s: float) -> dict[str, Any]:
         "status": record.status,
         "started": record.started,
         "finished": record.finished,
+        "crash": record.crash or None,
         "last_step": last_step(record),
         "last_time": last_time(record),
         "tags": record.tags,

@@ -22,8 +22,7 @@ def judge(record: RunRecord, now_s: float) -> Verdict:
     if record.status == "finished":
         return Verdict(level="finished", text=_joined(_finished(record), level, text))
     if record.status == "lost":
-        silence = f"No points for {age_text(_silence_s(record, now_s))}: trainer lost."
-        return Verdict(level="lost", text=_joined(silence, level, text))
+        return Verdict(level="lost", text=_joined(_lost(record, now_s), level, text))
     return Verdict(level=level, text=text)
 
 
@@ -73,6 +72,14 @@ def _as_alerts(alerts: list[dict[str, Any]]) -> list[Alert]:
 def _finished(record: RunRecord) -> str:
     step = last_step(record)
     return "Finished without a point." if step is None else f"Finished at step {step:,}."
+
+
+def _lost(record: RunRecord, now_s: float) -> str:
+    if not record.crash:
+        return f"No points for {age_text(_silence_s(record, now_s))}: trainer lost."
+    step = last_step(record)
+    where = "before its first point" if step is None else f"at step {step:,}"
+    return f"Trainer lost {where}: {record.crash.rstrip('.')}."
 
 
 def _silence_s(record: RunRecord, now_s: float) -> float:

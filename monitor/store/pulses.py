@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.store.blocks import KINDS, Kind
 from monitor.store.connection import Store, reachable
-from monitor.store.runs import run_ids, status_of
+from monitor.store.runs import crash_of, run_ids, status_of
 from monitor.store.segments import plain
 from trainer_hooks import keys
 
@@ -18,6 +18,7 @@ class Pulse:
         run: its id.
         status: ``running``, ``finished`` or ``lost``.
         heartbeat_s: the trainer's last sign of life, Unix seconds by the Redis clock.
+        crash: the error that ended the trainer, in one line; "" if it told of none.
         last_step: of its newest push; None before the first.
         rows: stored over all segments and kinds.
         segment: its newest trainer process.
@@ -27,6 +28,7 @@ class Pulse:
     run: str
     status: str
     heartbeat_s: float
+    crash: str
     last_step: int | None
     rows: int
     segment: str = ""
@@ -59,6 +61,7 @@ def _pulse(run: str, meta: Mapping[str, str], rows: Mapping[str, str], now_s: fl
         run=run,
         status=status_of(meta, now_s),
         heartbeat_s=float(meta.get("heartbeat", 0)),
+        crash=crash_of(meta),
         last_step=max(steps, default=None),
         rows=sum(counts),
         segment=segment,

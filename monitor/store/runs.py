@@ -15,6 +15,7 @@ from monitor.store.deletion import delete_run
 from monitor.store.segments import Segment, parse_segments, plain
 from monitor.store.series import visible_latest
 from trainer_hooks import keys
+from trainer_hooks.errors import MOST_CHARACTERS
 
 #: A trainer beats every 3 s; one silent for this long is lost, seconds.
 LOST_AFTER_S = 20.0
@@ -41,6 +42,7 @@ class RunRecord:
     Attributes:
         id, started, finished, tags, config: as the trainer said; times by the Redis clock.
         status: ``running``, ``finished`` or ``lost``.
+        crash: the error that ended the trainer, in one line; "" if it told of none.
         heartbeat_age_s: seconds since the trainer's last sign of life.
         networks: parameters, tensors and form of each network.
         metrics: names of all that have a point.
@@ -60,6 +62,7 @@ class RunRecord:
     status: str
     started: float
     finished: float | None
+    crash: str
     heartbeat_age_s: float
     tags: list[str]
     config: dict[str, Any]
@@ -122,7 +125,14 @@ def status_of(meta: Mapping[str, str], now_s: float) -> str:
     """``running``, ``finished`` or ``lost``, from what the trainer said of itself."""
     if "finished" in meta:
         return "finished"
+    if crash_of(meta):
+        return "lost"
     return "lost" if now_s - float(meta.get("heartbeat", 0)) > LOST_AFTER_S else "running"
+
+
+def crash_of(meta: Mapping[str, str]) -> str:
+    """The error that ended the trainer, in one line; "" if it told of none."""
+    return meta.get("crash", "")[:MOST_CHARACTERS]
 
 
 def record_of(run: str, group: Sequence[Mapping[str, str]], now_s: float) -> RunRecord:
@@ -139,6 +149,7 @@ def record_of(run: str, group: Sequence[Mapping[str, str]], now_s: float) -> Run
         status=status,
         started=float(meta.get("started", 0)),
         finished=float(meta["finished"]) if "finished" in meta else None,
+        crash=crash_of(meta),
         heartbeat_age_s=heartbeat_age_s,
         tags=json.loads(meta.get("tags", "[]")),
         config=json.loads(meta.get("config", "{}")),

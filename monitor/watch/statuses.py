@@ -1,4 +1,4 @@
-"""Statuses: told when they change; lost only once a living trainer would have been heard."""
+"""Statuses: told when they change; silence is a loss once a living trainer would be heard."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable
@@ -49,7 +49,8 @@ class Statuses:
         told, self._told = self._told, {}
         for pulse in pulses:
             known = told.get(pulse.run, "")
-            if known != pulse.status and not (deaf and pulse.status == "lost"):
+            silent = pulse.status == "lost" and not pulse.crash
+            if known != pulse.status and not (deaf and silent):
                 self._commit(lease, pulse)
                 if known:
                     with about(pulse.run, pulse.last_step):
@@ -71,7 +72,8 @@ class Statuses:
     def _commit(self, lease: Lease, pulse: Pulse) -> None:
         alerts = []
         if pulse.status == "lost":
-            alerts.append(lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s))
+            lost = lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s, pulse.crash)
+            alerts.append(lost)
         over = open_of_kinds(self._store, pulse.run, ENDED_BY[pulse.status])
         times = dict.fromkeys(over, pulse.heartbeat_s)
         self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status, resolved=times)

@@ -1,5 +1,6 @@
 """The sentence on each run, and which alerts still hold."""
 
+import contextlib
 from typing import Any
 
 import httpx
@@ -71,6 +72,20 @@ def test_lost_says_since_when(client: httpx.Client, laboratory: Laboratory) -> N
     assert shown(client)["verdict"] == {
         "level": "lost",
         "text": "No points for 4 min: trainer lost.",
+    }
+
+
+def test_crash_is_told_at_once(client: httpx.Client, laboratory: Laboratory) -> None:
+    run = laboratory.start("demo")
+    laboratory.weights(run, {"S.G": [0.1]})
+    with contextlib.suppress(RuntimeError), run:
+        raise RuntimeError("CUDA out of memory.")
+    told = shown(client)
+    assert (told["status"], told["finished"]) == ("lost", None)
+    assert told["crash"] == "RuntimeError: CUDA out of memory."
+    assert told["verdict"] == {
+        "level": "lost",
+        "text": "Trainer lost at step 1: RuntimeError: CUDA out of memory.",
     }
 
 

@@ -147,6 +147,14 @@ def test_beat_tells_drops_and_networks_and_hears_alerts(link: Link, mail: Mail) 
     assert read_run(mail.store, "demo").networks == network
     link.beat({}, {}, finished=True)
     assert read_run(mail.store, "demo").status == "finished"
+    link.beat({}, {}, finished=True, crash="x" * 10_000)
+    record = read_run(mail.store, "demo")
+    assert (record.status, record.crash) == ("lost", "x" * 500)
+    link.beat({}, {})
+    assert (read_run(mail.store, "demo").status, mail.meta("demo").get("crash")) == (
+        "running",
+        None,
+    )
 
 
 def test_older_process_of_a_resumed_run_does_not_finish_it(link: Link, mail: Mail) -> None:

@@ -1,5 +1,6 @@
 """The two calls end to end: what was pushed is what arrives, under the run's name."""
 
+import contextlib
 import functools
 import gc
 import json
@@ -62,9 +63,9 @@ def test_call_that_never_ends_takes_half_of_the_time_to_flush(
     given: list[float] = []
     close = Sender.close
 
-    def closed(self: Sender, timeout_s: float) -> None:
+    def closed(self: Sender, timeout_s: float, crash: str) -> None:
         given.append(timeout_s)
-        close(self, timeout_s)
+        close(self, timeout_s, crash)
 
     monkeypatch.setattr(Sender, "close", closed)
     run = start("demo", redis_url=mail.redis_url, flush_timeout_s=4, samples_every=1)
@@ -489,6 +490,41 @@ def test_trainer_that_raises_keeps_its_error(mail: Mail) -> None:
     assert done.returncode == 1
     assert done.stderr.strip().endswith("ZeroDivisionError: division by zero")
     assert mail.scalars("demo") == {"a": [(1, 1.0)]}
+    record = read_run(mail.store, "demo")
+    assert (record.status, record.crash) == ("lost", "ZeroDivisionError: division by zero")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "raise KeyboardInterrupt", "sys.exit(3)",
+        # What an interpreter keeps of an error at its prompt ends nothing.
+        "sys.ps1, sys.last_value = '>>> ', ValueError('a typing error')",
+    ],
+)  # fmt: skip
+def test_end_by_somebodys_will_is_no_crash(mail: Mail, end: str) -> None:
+    code = f"import sys, trainer_hooks; trainer_hooks.push_weights(1, scalars={{'a': 1}}); {end}"
+    in_a_process(mail, code, SQD_RUN="demo")
+    record = read_run(mail.store, "demo")
+    assert (record.status, record.crash) == ("finished", "")
+
+
+def test_run_whose_block_raises_is_lost_until_it_is_resumed(mail: Mail) -> None:
+    run = trainer_hooks.start("demo", redis_url=mail.redis_url)
+    run.push_weights(1, scalars={"loss": 1.0})
+    with contextlib.suppress(ValueError), run:
+        raise ValueError("bad\x00batch")
+    record = read_run(mail.store, "demo")
+    assert (record.status, record.crash, record.finished) == (
+        "lost",
+        "ValueError: bad\x00batch",
+        None,
+    )
+    with trainer_hooks.start("demo", redis_url=mail.redis_url, resume=True) as run:
+        run.push_weights(2, scalars={"loss": 1.0})
+        eventually(lambda: read_run(mail.store, "demo").status == "running")
+        assert read_run(mail.store, "demo").crash == ""
+    assert read_run(mail.store, "demo").status == "finished"
 
 
 def test_forked_children_do_nothing_and_leave_the_parent_alone(mail: Mail) -> None:

@@ -1,5 +1,6 @@
 """What a trainer left on disk arrives later: after outages, crashes, and without any network."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -90,6 +91,17 @@ def test_run_that_began_long_ago_says_so(
     about.write_text(told.replace(began, f'"started_s": {hour_ago_s}'))
     sync(only(home), redis_url=mail.redis_url)
     assert read_run(mail.store, "demo").started == pytest.approx(hour_ago_s, abs=5)
+
+
+def test_error_that_ended_a_run_without_a_network_is_told(
+    start: Start, mail: Mail, home: Path
+) -> None:
+    with contextlib.suppress(RuntimeError), start("demo", mode="offline") as run:
+        push(run, range(3))
+        raise RuntimeError("CUDA out of memory")
+    sync(only(home), redis_url=mail.redis_url)
+    record = read_run(mail.store, "demo")
+    assert (record.status, record.crash) == ("lost", "RuntimeError: CUDA out of memory")
 
 
 TRAINER = """

@@ -42,3 +42,7 @@ def test_loss_is_named_by_its_moment() -> None:
     assert early.id == late.id
     assert lost_alert("demo", 7, 300.5).id != early.id
     assert early.message == "Trainer lost: no sign of life after step 7."
+    told = lost_alert("demo", None, 100.5, "ValueError: bad")
+    assert (told.id, told.message) == (
+        early.id, "Trainer lost before its first step: ValueError: bad",
+    )  # fmt: skip

@@ -395,6 +395,20 @@ def test_trainers_that_had_nobody_to_speak_to_are_not_lost(
     assert [alert["kind"] for alert in alerts(store, "dead")] == ["trainer_lost"]
 
 
+def test_trainer_that_told_of_its_end_is_lost_at_once(store: Store, clock: Clock) -> None:
+    trainer, watch = Trainer(store), Watch(store, clock=clock)
+    trainer.scalars([0.0], first=41)
+    trainer.beat()
+    store.data.hset(keys.meta("demo"), "crash", "RuntimeError: CUDA out of memory")
+    # Before a living trainer would have been heard: this one has spoken.
+    swept(watch, clock)
+    swept(watch, clock)
+    (found,) = alerts(store)
+    assert (found["kind"], found["severity"]) == ("trainer_lost", "critical")
+    assert found["message"] == "Trainer lost after step 41: RuntimeError: CUDA out of memory"
+    assert statuses(store) == ["lost"]
+
+
 def test_trainer_lost_before_its_first_step(store: Store, clock: Clock) -> None:
     Trainer(store)
     silent(store, LOST_AFTER_S + 5)
