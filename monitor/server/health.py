@@ -10,12 +10,14 @@ from monitor.store.workers import alive_workers
 router = APIRouter(tags=["health"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def check_health() -> Health:
     """The server answers."""
     return Health()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz", responses={503: {"model": Readiness, "description": "Redis or every worker is away"}}
 )

@@ -30,8 +30,9 @@ def test_ready_with_redis_and_a_worker(client: httpx.Client, laboratory: Laborat
     beat(laboratory.store, "w1", {"device": "cpu"})
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"redis": True, "worker": True})
+    assert [client.head(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
     leave(laboratory.store, "w1")
-    assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz").status_code == client.head("/readyz").status_code == 503
 
 
 def test_without_redis_it_lives_and_says_so(orphan: httpx.Client) -> None:
