@@ -13,10 +13,11 @@ from monitor.store.series import Series
 PANELS = ("S", "Q", "D")
 #: Height of one panel, between two, and of what is around all, pixels.
 PANEL_PX, GAP_PX, TOP_PX, BOTTOM_PX = 170, 50, 30, 40
-#: Lines of a panel (Okabe and Ito): told apart by people who do not see all colours.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-#: The generator is blue and the discriminator vermillion, as on the dashboard.
-NETWORKS = {"G": COLORS[0], "D": COLORS[1]}
+#: Colours of Okabe and Ito, told apart by people who do not see all, as on the dashboard: of the
+#: networks, of quality and diversity, and of what else a panel holds.
+NETWORKS = {"G": "#0072b2", "D": "#d55e00"}
+METRICS = {"Q": "#009e73", "D": "#cc79a7"}
+OTHERS = ("#56b4e9", "#e69f00", "#7a7f87")
 INK, GRID = "#1b1f24", "#e8eaed"
 #: Lines at the steps of alerts, by severity.
 MARKS = {
@@ -93,7 +94,7 @@ def _figure(
             xanchor="left", yanchor="bottom", showarrow=False,
         )  # fmt: skip
         for number, metric in enumerate(metrics):
-            line = _line(metric, series[metric], COLORS[number % len(COLORS)])
+            line = _line(metric, series[metric], OTHERS[number % len(OTHERS)])
             figure.add_scatter(**line, legend=f"legend{row}", row=row, col=1)
         if panel.startswith("S"):
             figure.update_yaxes(type="log", title="rad", row=row, col=1)
@@ -111,8 +112,8 @@ def _figure(
     return drawn
 
 
-def _line(metric: str, points: Series, color: str) -> dict[str, Any]:
-    """A metric as Plotly takes it."""
+def _line(metric: str, points: Series, other: str) -> dict[str, Any]:
+    """A metric as Plotly takes it; `other` is its colour where it has none of its own."""
     columns = points.as_json()
     network = metric.partition(".")[2].removesuffix("@epoch")
     return {
@@ -120,7 +121,7 @@ def _line(metric: str, points: Series, color: str) -> dict[str, Any]:
         "y": columns["value"],
         "name": html.escape(metric),
         "mode": "lines+markers" if points.step.size < FEW else "lines",
-        "line": {"color": NETWORKS.get(network, color), "width": 1.5},
+        "line": {"color": METRICS.get(metric) or NETWORKS.get(network, other), "width": 1.5},
         "marker": {"size": 4},
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
+from monitor.server.assets import assets_dir
 from monitor.store.blocks import Cell
 from monitor.store.connection import Store
 from monitor.store.embedded import EmbeddedRedis
@@ -96,6 +97,20 @@ def test_page_holds_every_point_and_its_own_plotly(
     assert '"name":"S.G/conv"' not in page
     assert "<p>No alert.</p>" in page
     assert (tmp_path / "demo.html").stat().st_size < 2_000_000
+
+
+def test_lines_of_the_page_have_the_dashboards_colours(
+    run: Trainer, sqd_here: Callable[..., Result], tmp_path: Path
+) -> None:
+    sqd_here("export", "demo", "--format", "html", "-o", str(tmp_path / "demo.html"))
+    page = (tmp_path / "demo.html").read_text()
+    lines = re.findall(r'"line":\{"color":"(#\w+)"[^{}]*\},[^[\]]*?"name":"([^"]+)"', page)
+    colors = dict(re.findall(r"--(\w+): (#\w+);", (assets_dir() / "style.css").read_text()))
+    found = {name: color for color, name in lines}
+    expected = {"S.G": "blue", "loss.D": "vermillion", "Q": "green"}
+    assert {name: found[name] for name in expected} == {
+        name: colors[variable] for name, variable in expected.items()
+    }
 
 
 def test_page_tells_the_alerts_at_their_steps(
