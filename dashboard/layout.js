@@ -4,9 +4,10 @@
 import {comparesRuns} from "./panels.js";
 
 export const margin = {left: 50, top: 20, bottom: 30}; // px
-// px for the names and newest values at the lines' ends: a run's name is longer than a network's.
-const ends = {network: 96, run: 160};
-const wide = 640; // px of a figure from which on it has that much to give
+// px for the names and newest values at the lines' ends: a run's name is longer than a network's,
+// and where there is no room for it, its colour says as much.
+const ends = {network: 96, run: 160, value: 72};
+const wide = 640; // px of a figure from which on it has room for runs' names
 const head = 30; // px above each panel, for its title
 const scaleTicks = [1, 2, 5];
 const tickWidth = 90; // px for each label of the x axis
@@ -19,9 +20,12 @@ export function placePanels(panels, width) {
     y += head + panel.height;
     return box;
   });
-  const right = width >= wide && panels.some(comparesRuns) ? ends.run : ends.network;
+  const compared = panels.some(comparesRuns);
+  const named = width >= wide || !compared;
+  const right = named ? (compared ? ends.run : ends.network) : ends.value;
   const plotWidth = Math.max(40, width - margin.left - right);
-  return {boxes, left: margin.left, right, width: plotWidth, bottom: y, height: y + margin.bottom};
+  const height = y + margin.bottom;
+  return {boxes, left: margin.left, right, named, width: plotWidth, bottom: y, height};
 }
 
 export const xPixel = (place, range, x) =>

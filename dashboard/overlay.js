@@ -2,10 +2,10 @@
 
 import {rowAt, lastRow, upperBound, xOf} from "./columns.js";
 import {h, renderOnChange} from "./element.js";
-import {formatCount, formatKind, formatNumber} from "./format.js";
+import {formatCount, formatKind, formatNumber, tellApart} from "./format.js";
 import {icon, signOf, toneOf} from "./icons.js";
 import {margin, xPixel, yPixel} from "./layout.js";
-import {lineName} from "./panels.js";
+import {comparesRuns, lineName} from "./panels.js";
 import {convertValue, flawOf, readShortly} from "./reading.js";
 
 const lineHeight = 15; // px between two labels
@@ -65,7 +65,11 @@ function drawEnds(frame, box, index) {
     const text = readShortly(box.panel, row);
     return [{metric, y, text, old, name: lineName(metric, box.panel), color: frame.color(metric)}];
   });
-  return spread(labels, box).map((label) => drawEnd(label, frame.place.right - endGap));
+  if (comparesRuns(box.panel)) {
+    const names = tellApart(labels.map(({name}) => name));
+    labels.forEach((label, i) => Object.assign(label, {name: names[i]}));
+  }
+  return spread(labels, box).map((label) => drawEnd(label, frame.place));
 }
 
 const yOf = (box, range, row) => yPixel(box, range, convertValue(box.panel, row.value));
@@ -82,15 +86,15 @@ function spread(labels, box) {
   return labels;
 }
 
-const drawEnd = ({y, text, old, name, color}, width) =>
+const drawEnd = ({y, text, old, name, color}, {right, named}) =>
   h(
     "div",
     {
       class: old ? "end old" : "end",
-      style: `top:${y}px;width:${width}px;--series:var(${color})`
+      style: `top:${y}px;width:${right - endGap}px;--series:var(${color})`
     },
     h("i"),
-    h("span", {class: "name"}, name),
+    named && h("span", {class: "name"}, name),
     h("span", null, text)
   );
 

@@ -10,7 +10,8 @@ import {
   formatDuration,
   formatKind,
   formatNumber,
-  plural
+  plural,
+  tellApart
 } from "../../dashboard/format.js";
 
 test("numbers keep three digits, whatever their size", () => {
@@ -63,6 +64,16 @@ test("times are of this clock's zone", () => {
   const time = new Date(2026, 10, 21, 9, 5, 7).getTime() / 1000;
   assert.equal(formatClock(time), "09:05:07");
   assert.equal(formatDate(time), "2026-11-21 09:05:07");
+});
+
+test("names that begin alike are told apart by what follows", () => {
+  assert.deepEqual(tellApart(["faces-gp-s1", "faces-s1"]), ["…gp-s1", "…s1"]);
+  assert.deepEqual(tellApart(["run-a", "run-a-2"]), ["…a", "…a-2"]);
+  assert.deepEqual(tellApart(["a b/c", "a b/d"]), ["…c", "…d"]);
+  for (const names of [[], ["alone-1"], ["left-1", "right-1"], ["same", "same"], ["--", "-x"]]) {
+    assert.equal(tellApart(names).length, names.length);
+    assert.ok(tellApart(names).every((name, i) => names[i].endsWith(name.replace("…", ""))));
+  }
 });
 
 test("bytes, counts and kinds", () => {

@@ -73,12 +73,15 @@ test("panels stand one below the other without overlap", () => {
   assert.ok(height > bottom);
 });
 
-test("names of compared runs get more room than those of networks, where there is any", () => {
+test("names of compared runs get more room than those of networks, or leave it to the curves", () => {
   const alone = panelsOf(["Q"]);
   const compared = [{...alone[0], metrics: [keyOf("other", "Q")]}];
   const rights = [alone, compared].map((panels) => placePanels(panels, 900).right);
   assert.ok(rights[1] > rights[0]);
-  assert.equal(placePanels(compared, 330).right, placePanels(alone, 330).right);
+  const narrow = [alone, compared].map((panels) => placePanels(panels, 330));
+  assert.ok(narrow[1].right < narrow[0].right);
+  const named = [...narrow, placePanels(compared, 900)].map((place) => place.named);
+  assert.deepEqual(named, [true, false, true]);
   for (const width of [330, 900]) {
     const place = placePanels(compared, width);
     assert.equal(place.left + place.width + place.right, width);
