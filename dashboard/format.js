@@ -74,7 +74,7 @@ export function formatBytes(bytes) {
 // "mode_collapse" -> "mode collapse"
 export const formatKind = (kind) => String(kind ?? "").replaceAll("_", " ");
 
-// Names without the words that all of them begin with: "faces-gp", "faces-plain" -> "…gp", "…plain"
+// Names without the words that all begin with: "faces-gp", "faces-plain" -> "…gp", "…plain"
 export function tellApart(names) {
   const words = names.map((name) => name.match(/[^-_./ ]*[-_./ ]?/g).filter(Boolean));
   const most = names.length > 1 ? Math.min(...words.map(({length}) => length)) - 1 : 0;
