@@ -1,5 +1,6 @@
 """`sqd` in this process: what it prints, and its exit code."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ class Sqd(Protocol):
 def sqd(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Sqd]:
     """Runs a command as the console script does."""
     handler = signal.getsignal(signal.SIGTERM)
+    # A worker yields to trainings; all tests after it in this process would yield to the others.
+    monkeypatch.setattr(os, "nice", lambda _: 0)
 
     def run(*arguments: str) -> Result:
         monkeypatch.setattr(sys, "argv", ["sqd", *arguments])
