@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from monitor.cli.worker import NICENESS
 from monitor.store.connection import Store
 from monitor.store.runs import read_run
 from tests.store.posting import Trainer, samples_frame
@@ -31,13 +32,16 @@ def test_blas_has_one_thread_in_the_fast_lane() -> None:
     assert done.stdout.split() == ["1"]
 
 
-#: An evaluator that never answers.
+#: An evaluator that tells its process's niceness and never answers.
 HANGING = """
-import threading
+import os, pathlib, threading
 
 def score(samples):
+    pathlib.Path("niceness").write_text(str(os.nice(0)))
     threading.Event().wait()
 """
+#: The highest there is.
+MOST_NICE = 19
 #: Longest life of the worker, seconds; most of it is the import of torch on a busy machine.
 LIFE_S = 90
 
@@ -48,17 +52,9 @@ def test_callable_that_hangs_costs_its_batch_and_the_process(store: Store, tmp_p
     trainer.post(samples_frame(np.zeros((4, 3, 8, 8), np.uint8), last=True))
     done = subprocess.run(
         [
-            *(
-                sys.executable,
-                "-m",
-                "monitor.cli",
-                "worker",
-                "--lane",
-                "samples",
-                "--device",
-                "cpu",
-            ),
-            *("--quality", "python:hanging:score", "--evaluator-timeout-s", "0.5"),
+            *(sys.executable, "-m", "monitor.cli", "worker", "--lane", "samples"),
+            *("--device", "cpu", "--quality", "python:hanging:score"),
+            *("--evaluator-timeout-s", "0.5"),
         ],
         capture_output=True,
         text=True,
@@ -70,6 +66,8 @@ def test_callable_that_hangs_costs_its_batch_and_the_process(store: Store, tmp_p
     reason = "python:hanging:score gave no answer in 0.5 s (--evaluator-timeout-s)"
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
+    niceness = int((tmp_path / "niceness").read_text())
+    assert niceness == min(MOST_NICE, os.nice(0) + NICENESS)
     record = read_run(store, "demo")
     assert record.latest["Q"]["status"] == "failed"
     assert {each["reason"] for each in record.problems if each["metric"] == "Q"} == {reason}
