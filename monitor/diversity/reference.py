@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -119,8 +121,20 @@ class ReferenceSet:
         """Features as the centroids' were: (N, d) float32, of length 1 if so recorded."""
         return unit_length(features) if self.normalised else features
 
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file that `save` writes: sets of one name may differ."""
+        return hashlib.sha256(self._encoded()).hexdigest()
+
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, which `load_reference` reads; equal sets, equal bytes."""
+        whole = Path(path)
+        # Beside it first: whoever reads meanwhile, or after a kill, finds the old set or the new.
+        new = whole.with_name(f".{whole.name}.new")
+        new.write_bytes(self._encoded())
+        new.replace(whole)
+
+    def _encoded(self) -> bytes:
         record = {
             "name": self.name,
             "labels": self.labels,
@@ -133,11 +147,7 @@ class ReferenceSet:
         arrays: dict[str, NDArray[Any]] = {"centroids": self.centroids, "counts": self.counts}
         if self.features is not None:
             arrays["features"] = self.features
-        whole = Path(path)
-        # Beside it first: whoever reads meanwhile, or after a kill, finds the old set or the new.
-        new = whole.with_name(f".{whole.name}.new")
-        new.write_bytes(save(arrays, metadata))
-        new.replace(whole)
+        return save(arrays, metadata)
 
 
 def load_reference(name_or_path: str | Path, home: str | Path | None = None) -> ReferenceSet:

@@ -20,7 +20,7 @@ from monitor.diversity.reference import ReferenceSet
 from monitor.store.blocks import Block, Cell
 from monitor.worker.chosen import Chosen
 from monitor.worker.companions import companion_cells, unknown_cells
-from monitor.worker.partial import Partial
+from monitor.worker.partial import MIXED, Partial
 from monitor.worker.pipeline import EVERYTHING, Evaluators
 from monitor.worker.stopwatch import Timing, untimed
 
@@ -60,8 +60,8 @@ def add_points(
 
 def _add_diversity(block: Block, batch: Partial, with_: Evaluators) -> bytes:
     """Add D and what comes with it; the histogram."""
-    if batch.diversity_failure or with_.reference is None:
-        reason = batch.diversity_failure or "this worker has no reference set"
+    if batch.diversity_failure or with_.reference is None or not with_.measured(batch):
+        reason = batch.diversity_failure or MIXED
         block.add("D", Cell(0, None, n=batch.n, status="failed", reason=reason))
         return b""
     counts = np.zeros(len(with_.reference.labels), np.int64)

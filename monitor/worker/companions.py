@@ -10,7 +10,7 @@ from monitor.errors import MonitorError
 from monitor.store.blocks import Cell
 from monitor.worker.chosen import Chosen
 from monitor.worker.packed import unpack
-from monitor.worker.partial import Partial
+from monitor.worker.partial import MIXED, Partial
 from monitor.worker.pipeline import Evaluators
 
 
@@ -42,6 +42,8 @@ def unknown_cells(batch: Partial, chosen: Chosen) -> Iterator[tuple[str, Cell]]:
 def _sample(batch: Partial, with_: Evaluators) -> Sample:
     if batch.feature_failure or not batch.features:
         raise MonitorError(batch.feature_failure or "parts of the batch kept no features")
+    if not with_.measured(batch):
+        raise MonitorError(MIXED)
     reference = with_.reference
     features = unpack(batch.features)
     head = with_.embedder.head if with_.embedder else None

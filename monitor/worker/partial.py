@@ -23,7 +23,7 @@ class Partial:
         unaligned: samples that the embedder could not align, assigned whole.
         failure: why the batch could not be made; "" if it could.
         quality_failure, diversity_failure: why Q or D could not be computed.
-        measured_with: embedder and reference behind `modes`.
+        measured_with: embedder and reference behind `modes` and `features`, by their hashes.
         grid: encoded picture of the first samples, hexadecimal; only of the first chunk.
         scored_with: evaluator behind `quality_sum`.
         features: of D's companions, packed.

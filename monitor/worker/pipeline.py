@@ -54,6 +54,16 @@ class Evaluators:
             d = f"{embedder.name} and reference {reference.name} on {embedder.provider}"
         return f"Q: {q}; D: {d}; device {self.device}"
 
+    @property
+    def measures_with(self) -> str:
+        """What features and modes come from, to the byte: chunks add up where it is the same."""
+        embedder = self.embedder.sha256 if self.embedder else ""
+        return f"{embedder} {self.reference.sha256 if self.reference else ''}"
+
+    def measured(self, batch: Partial) -> bool:
+        """Whether the modes and features of a batch are those of this embedder and reference."""
+        return batch.measured_with in ("", self.measures_with)
+
     def provenance(self) -> dict[str, Any] | None:
         """What D is measured with, to be kept with its points."""
         if self.embedder is None or self.reference is None:
@@ -135,10 +145,7 @@ def _embed(samples: Samples, with_: Evaluators, chosen: Chosen) -> Partial:
     found = with_.embedder.features(samples)
     reference = with_.reference
     features = reference.prepare(found.values) if reference else found.values
-    told = Partial(
-        unaligned=found.unaligned,
-        measured_with=f"{with_.embedder.sha256} {reference.name if reference else ''}",
-    )
+    told = Partial(unaligned=found.unaligned, measured_with=with_.measures_with)
     if chosen.companions:
         told += Partial(features=[pack(share(features, chosen.samples))])
     if not chosen.diversity:

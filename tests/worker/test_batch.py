@@ -222,6 +222,22 @@ def test_workers_that_measure_differently_do_not_add_up() -> None:
     assert (found["D"].status, found["D"].reason, modes) == ("failed", MIXED, {})
 
 
+@pytest.mark.parametrize("modes", [MODES, MODES + 30])
+def test_sets_of_one_name_do_not_add_up_unless_they_are_the_same(modes: int) -> None:
+    """One was built anew while a worker ran that had read the old one."""
+    images = painted(PROBABILITIES, BATCH_MODES)
+    old, new = evaluators(), evaluators(modes=modes)
+    assert new.reference is not None
+    rebuilt = dataclasses.replace(new.reference, centroids=new.reference.centroids[::-1].copy())
+    new = dataclasses.replace(new, reference=rebuilt)
+    first = evaluate_chunk(chunk(images[:20], last=False), new)
+    for last in (chunk(images[20:], part=1), chunk(images[:0], part=1)):
+        found, modes_of = points([first, evaluate_chunk(last, old)], old)
+        assert (found["D"].status, found["D"].reason, modes_of) == ("failed", MIXED, {})
+        found, _ = points([first, evaluate_chunk(last, new)], new)
+        assert found["D"].status == "ok"
+
+
 def test_only_the_first_chunk_brings_a_picture() -> None:
     images = painted(PROBABILITIES, BATCH_MODES)
     first = evaluate_chunk(chunk(images[:20], last=False), evaluators())
