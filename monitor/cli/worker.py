@@ -122,6 +122,7 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
+    from monitor.worker.cores import usable_cores
     from monitor.worker.evaluators import choose_device, load_evaluators
     from monitor.worker.loop import Worker
     from monitor.worker.memory import keep_freed
@@ -131,7 +132,7 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
     if choose_device(settings.device) == "cpu":
         os.nice(NICENESS)
         # Before anything is loaded: the embedder takes as many.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // 2)))
     _limit_blas(torch.get_num_threads())
     evaluators = load_evaluators(settings)
     # Whoever starts a worker must see what its numbers will come from.

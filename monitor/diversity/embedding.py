@@ -133,10 +133,13 @@ def _resumed(folder: Path, fingerprint: str, dimension: int) -> list[dict[str, A
     known, embedded = 0, 0
     size = (folder / FEATURES).stat().st_size
     # What follows the last newline was cut off by the kill; a crash of the machine may have kept
-    # a line but not its rows.
+    # a line but not its rows, or its length but not its letters.
     for line in (folder / JOURNAL).read_bytes().split(b"\n")[:-1]:
-        told = json.loads(line)
-        rows = told["images"] * dimension * FLOAT32_BYTES
+        try:
+            told = json.loads(line)
+            rows = told["images"] * dimension * FLOAT32_BYTES
+        except (ValueError, KeyError, TypeError):
+            break
         if embedded + rows > size:
             break
         journal.append(told)

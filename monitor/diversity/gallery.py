@@ -1,7 +1,7 @@
 """Which images a reference set is built from, and which mode each of them shows."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,8 +84,23 @@ def unlabelled(root: Path) -> Gallery:
 def _images(root: Path) -> list[str]:
     if not root.is_dir():
         raise ReferenceError(f"{root} is no folder")
-    found = (path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
+    try:
+        return sorted(_below(str(root), "", frozenset()))
+    except OSError as error:
+        raise ReferenceError(f"{root} cannot be read: {error}") from error
+
+
+def _below(folder: str, prefix: str, above: frozenset[str]) -> Iterator[str]:
+    """Paths of images in a folder and those below, links to folders among them."""
+    real = os.path.realpath(folder)
+    if real in above:  # A link to a folder that it lies in.
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _below(entry.path, f"{prefix}{entry.name}/", above | {real})
+            elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
+                yield prefix + entry.name
 
 
 def printable(name: str) -> str:

@@ -97,7 +97,8 @@ def _answer(
         answer = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
     except Exception as error:  # foreign code may raise anything
         raise EvaluatorError(f"{name} raised {_told(error)}") from error
-    if answer.ndim != rank or len(answer) != len(samples) or answer.dtype.kind not in "fiub":
+    fits = answer.ndim == rank and len(answer) == len(samples) and answer.size > 0
+    if not fits or answer.dtype.kind not in "fiub":
         wanted = f"({len(samples)},)" if rank == 1 else f"({len(samples)}, d)"
         raise EvaluatorError(
             f"{name} gives {answer.dtype} {answer.shape} for {len(samples)} samples; numbers of "

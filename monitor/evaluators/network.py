@@ -93,7 +93,8 @@ class Network:
             told = " ".join(str(error).split())
             raise EvaluatorError(f"{self.name} fails on {inputs.shape}: {told}") from error
         wide = math.prod(output.shape[1:])
-        if output.ndim < 2 or len(output) != len(inputs) or max(output.shape[1:]) != wide:
+        fits = output.ndim > 1 and len(output) == len(inputs) and wide > 0
+        if not fits or max(output.shape[1:]) != wide:
             raise EvaluatorError(
                 f"{self.name} gives {output.shape} for {len(inputs)} samples; one row of numbers "
                 "for each is needed, (n, k)"

@@ -19,7 +19,7 @@ from monitor.diversity.building import Built, build_from_gallery
 from monitor.diversity.embedding import BATCH, FEATURES, JOURNAL, PLAN, workspace
 from monitor.diversity.gallery import Gallery, by_folder, by_identities, unlabelled
 from monitor.diversity.reference import load_reference
-from monitor.errors import EvaluatorError, ReferenceError
+from monitor.errors import EvaluatorError, ImageError, ReferenceError
 from monitor.protocol import Features, Samples
 
 ROOT = Path(__file__).parents[2]
@@ -194,6 +194,32 @@ def test_large_pictures_are_shrunk_and_turned_upright(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "large.jpg").shape == (3, MOST_SIDE, MOST_SIDE // 2)
 
 
+def test_grey_of_16_bits_keeps_its_shades_and_of_32_is_refused(tmp_path: Path) -> None:
+    from monitor.diversity.pictures import read_picture
+
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    shown = read_picture(tmp_path / "ramp.png")
+    assert np.array_equal(shown, np.broadcast_to(np.arange(256).reshape(16, 16), (3, 16, 16)))
+    for dtype in (np.float32, np.int32):
+        Image.fromarray(ramp.astype(dtype)).save(tmp_path / "deep.tif")
+        with pytest.raises(ImageError, match="32 bits"):
+            read_picture(tmp_path / "deep.tif")
+
+
+def test_linked_folders_are_folders(images: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for person in (0, 1):
+        (linked / f"person {person}").symlink_to(images / f"person {person}")
+    (linked / "round").symlink_to(linked)
+    (images / "person 0" / "back").symlink_to(images / "person 0")
+    gallery = by_folder(linked)
+    assert len(gallery.files) == 2 * EACH
+    assert gallery.labels == ("person 0", "person 1")
+    assert build(gallery, tmp_path / "work").reference.counts.tolist() == [EACH] * 2
+
+
 class Stop(Exception):
     """Stands for a kill."""
 
@@ -229,6 +255,19 @@ def test_rows_that_a_crash_lost_are_made_again(images: Path, tmp_path: Path) -> 
     gallery, folder = by_folder(images), tmp_path / "work"
     expected = saved(build(gallery, folder), tmp_path / "set.safetensors")
     os.truncate(folder / FEATURES, 2 * BATCH * 3 * 4 - 1)
+    again = MeanColour()
+    assert saved(build(gallery, folder, again), tmp_path / "set.safetensors") == expected
+    assert again.seen == len(gallery.files) - BATCH
+
+
+@pytest.mark.parametrize("lost", [b"\0" * 40, b"[]", b"{}", b"null"])
+def test_lines_that_a_crash_spoilt_are_made_again(
+    images: Path, tmp_path: Path, lost: bytes
+) -> None:
+    gallery, folder = by_folder(images), tmp_path / "work"
+    expected = saved(build(gallery, folder), tmp_path / "set.safetensors")
+    lines = (folder / JOURNAL).read_bytes().splitlines(keepends=True)
+    (folder / JOURNAL).write_bytes(b"".join([lines[0], lost + b"\n", *lines[2:]]))
     again = MeanColour()
     assert saved(build(gallery, folder, again), tmp_path / "set.safetensors") == expected
     assert again.seen == len(gallery.files) - BATCH

@@ -153,6 +153,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         light, level, table = Light(), lambda images: images.mean(axis=(1, 2, 3)), 7
         empty = lambda images: numpy.full(len(images), numpy.nan)
         words = lambda images: ["x"] * len(images)
+        narrow = lambda images: numpy.zeros((len(images), 0))
         """)
     )
     monkeypatch.chdir(tmp_path)
@@ -208,6 +209,7 @@ def test_what_breaks_fails_quality_with_its_reason(
     ("embedder", "said"),
     [
         ("{module}:raises", "no reference set"),
+        ("{module}:narrow", "no reference set"),
         ("onnx:/no/where.onnx", "no ONNX file at /no/where.onnx"),
         ("onnx:{classifier}", "no reference set"),
         ("onnx:{classifier}#class=1", "unknown option 'class'; there are classes, mean, std"),

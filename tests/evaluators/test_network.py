@@ -146,7 +146,11 @@ def test_samples_that_do_not_fit(
 
 @pytest.mark.parametrize(
     ("operation", "said"),
-    [("Identity", r"gives \(5, 3, 6, 4\) for 5 samples; one row"), ("Log", "is not finite")],
+    [
+        ("Identity", r"gives \(5, 3, 6, 4\) for 5 samples; one row"),
+        ("Log", "is not finite"),
+        ("Slice", r"gives \(5, 0\) for 5 samples; one row"),
+    ],
 )
 def test_outputs_that_are_no_rows(tmp_path: Path, operation: str, said: str) -> None:
     shape: list[int | str] = ["N", 3, "H", "W"]
@@ -158,6 +162,13 @@ def test_outputs_that_are_no_rows(tmp_path: Path, operation: str, said: str) -> 
             helper.make_node("Log", ["flat"], ["output"]),
         ]
         images = np.zeros_like(COLOUR)
+    if operation == "Slice":
+        nodes = [
+            helper.make_node("Flatten", ["input"], ["flat"]),
+            helper.make_node("Constant", [], ["none"], value_ints=[0]),
+            helper.make_node("Constant", [], ["last"], value_ints=[1]),
+            helper.make_node("Slice", ["flat", "none", "none", "last"], ["output"]),
+        ]
     with pytest.raises(EvaluatorError, match=said):
         Network(save(tmp_path / "n.onnx", nodes, shape, None), "cpu").run(images)
 

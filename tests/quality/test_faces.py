@@ -119,6 +119,24 @@ def test_pieces_keep_to_the_memory_allowed(
     assert sum(pieces) == 11
 
 
+def test_images_too_large_for_all_threads_are_looked_at_by_fewer() -> None:
+    torch.set_num_threads(3)
+    try:
+        told = FaceQuality(max_batch_bytes=2 * BYTES_PER_PIXEL * 64 * 64 + 1)
+    finally:
+        torch.set_num_threads(1)
+    groups = {
+        side: [
+            [part.stop - part.start for part in group]
+            for group in told._pieces(np.zeros((5, side, side, 3), np.uint8))
+        ]
+        for side in (64, 128)
+    }
+    assert groups == {64: [[1, 1], [1, 1], [1]], 128: [[1]] * 5}
+    assert told.score(np.zeros((5, 64, 64, 3), np.uint8)).tolist() == [0] * 5
+    assert told.score(np.zeros((0, 64, 64, 3), np.uint8)).shape == (0,)
+
+
 def test_threads_with_a_core_each_find_what_one_does(
     quality: FaceQuality, lfw: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
