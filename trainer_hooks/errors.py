@@ -58,7 +58,10 @@ class SpoolBusyError(HookError):
 
 def message_of(error: BaseException) -> str:
     """One line for people: the error's message, and its type unless it is ours."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # An error of somebody's own, whose words are broken.
+        text = ""
     if not isinstance(error, HookError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     # Text that is no Unicode (a lone surrogate in a file name) could not be sent.

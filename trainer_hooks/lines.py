@@ -98,11 +98,10 @@ class SamplesLine:
             return
         self.packing = True
         try:
-            push = self._queue.take_samples()
-            if push is None:
-                return
-            self._queue.hold("samples", (1 + FRAME_COPIES) * push.nbytes)
-            for frame in self._packer.pack(push):
+            cut, push = self._queue.cut, self._queue.take_samples()
+            if push is not None:
+                self._queue.hold("samples", (1 + FRAME_COPIES) * push.nbytes)
+            for frame in self._packer.pack(push) if push else self._packer.end(cut):
                 self._outbox.add(samples_outgoing(frame))
         finally:
             self.packing = False

@@ -103,11 +103,12 @@ class Outbox:
             self._queue.count_dropped(f"{reason}.{outgoing.kind}", outgoing.amount)
 
     def drop_first(self, reason: str) -> None:
-        """Give up the oldest frame of each kind: one of them cannot be sent."""
+        """Give up the oldest frame of each kind: one of them cannot be sent. Never raises."""
         for kind in KINDS:
-            first = self.first(kind)
-            if first is not None:
-                self.drop(first, reason)
+            with contextlib.suppress(Exception):
+                first = self.first(kind)
+                if first is not None:
+                    self.drop(first, reason)
 
     def drop_all(self, reason: str) -> None:
         """Give up everything, on disk too."""
@@ -136,8 +137,11 @@ class Outbox:
             finally:
                 self._changed()
 
-    def close(self, reason: str) -> int:
-        """Give up what is in neither place, leave the disk; bytes that wait there."""
+    def close(self, reason: str, *, unsaid: bool = False) -> int:
+        """Give up what is in neither place, leave the disk; bytes that wait there.
+
+        `unsaid`: whether Redis has not heard how the run ended; then that is left on disk.
+        """
         with self._lock:
             self._closed = reason
             for line in self._memory.values():
@@ -148,7 +152,7 @@ class Outbox:
             if self._spool is None:
                 return 0
             with contextlib.suppress(OSError):
-                self._spool.close()
+                self._spool.close(unsaid=unsaid)
             return self._spool.nbytes
 
     def _spill(self, spool: Spool, kind: Kind, *, now: bool) -> None:

@@ -1,9 +1,10 @@
 """Frames from the outbox to Redis, and how far the worker is behind with sample batches."""
 
+import time
 from collections.abc import Callable
 
 from trainer_hooks.errors import BudgetUsedError, WireError
-from trainer_hooks.link import Link
+from trainer_hooks.link import BLOB_TTL_S, Link
 from trainer_hooks.outbox import Outbox
 from trainer_hooks.wire import Kind
 
@@ -16,25 +17,33 @@ class Posting:
         outbox: where frames wait.
         say: logs a topic once.
 
-    Attributes:
-        batches_done: sample batches evaluated so far, as Redis said last.
     """
 
     def __init__(self, link: Link, outbox: Outbox, say: Callable[[str, str], None]) -> None:
-        self.batches_done = 0
-        self._batches = 0
+        self._batches = self._batches_done = 0
+        self._moved_s = 0.0
         self._link = link
         self._outbox = outbox
         self._say = say
 
     @property
     def samples_behind(self) -> bool:
-        """Whether a sample batch is not evaluated yet; takes no lock."""
-        return self._batches > self.batches_done
+        """Whether a sample batch is not evaluated yet; takes no lock.
+
+        One of which a part was lost never is: what nothing came of while its frames live is not
+        waited for.
+        """
+        waits = self._batches > self._batches_done
+        return waits and time.monotonic() - self._moved_s < BLOB_TTL_S
+
+    def heard(self, batches_done: int) -> None:
+        """Take note of how many sample batches are evaluated, as Redis said last."""
+        if batches_done != self._batches_done:
+            self._batches_done, self._moved_s = batches_done, time.monotonic()
 
     def forget(self) -> None:
         """What a Redis has not seen, nobody will evaluate."""
-        self._batches = self.batches_done = 0
+        self._batches = self._batches_done = 0
 
     def advance(self, kind: Kind) -> bool:
         """Send the first frame of a kind; False if there is none or the worker is behind."""
@@ -52,9 +61,10 @@ class Posting:
             self._say("too_large", str(error))
             return True
         self._outbox.sent(first)
-        self.batches_done = answer.batches_done
+        self.heard(answer.batches_done)
         if kind == "weights":
             self._outbox.behind = False
         else:
             self._batches = max(self._batches, first.last_row + 1)
+            self._moved_s = time.monotonic()
         return True

@@ -41,12 +41,15 @@ class PushQueue:
         begun: whether the run is this process's to register. Most ranks of a distributed training
             have none, and which they are the first call may tell.
         spent_s: CPU time of our threads so far, seconds.
+        cut: number of the newest sample batch whose end was dropped, -1 for none: nothing of it
+            comes any more.
     """
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
         self.begun = False
         self.spent_s = 0.0
+        self.cut = -1
         self._lock = threading.RLock()
         self._waiting_bytes = 0
         self._held: dict[str, int] = {}
@@ -177,4 +180,6 @@ class PushQueue:
             _, nbytes, push = self._samples.waiting.popleft()
             if push.chunk is not None:
                 self._dropped[f"{reason}.samples"] += push.chunk.samples
+            if push.last:
+                self.cut = push.batch
         self._waiting_bytes -= nbytes

@@ -1,6 +1,5 @@
 """Run: the two calls, bound to one training."""
 
-import atexit
 import os
 import threading
 import time
@@ -12,7 +11,7 @@ from trainer_hooks.batches import Batch, checked_range
 from trainer_hooks.collector import BatchCollector
 from trainer_hooks.complaints import Complaints, harmless
 from trainer_hooks.control import Control
-from trainer_hooks.ending import crash_at_exit, crash_of
+from trainer_hooks.ending import at_exit, crash_of
 from trainer_hooks.errors import NetworkError, message_of
 from trainer_hooks.networks import Networks, Taken, gathered
 from trainer_hooks.pieces import Pieces
@@ -67,8 +66,7 @@ class Run(Steering):
         self._sampling = SampleSchedule(settings.samples_every)
         self._collector = BatchCollector(self._queue, settings.samples)
         self._pieces = Pieces(self._queue)
-        if not self._finished:
-            atexit.register(self._at_exit)
+        self._stay = (lambda: None) if self._finished else at_exit(self._end)
         if waits and self._sender:
             self._sender.wait_for_name(NAME_TIMEOUT_S)
 
@@ -156,9 +154,6 @@ class Run(Steering):
         """Send what waits, for at most `flush_timeout_s`, and mark the run finished."""
         self._end("")
 
-    def _at_exit(self) -> None:
-        self._end(crash_at_exit())
-
     def _end(self, crash: str) -> None:
         if self._sender is None or not self.active:
             return
@@ -173,9 +168,11 @@ class Run(Steering):
                 self._lock.release()
         try:
             self._let_go()
+        except Exception as error:
+            self.complaints.say("end", f"a checkpoint could not be let go: {message_of(error)}")
         finally:
             self._finished = True
-            atexit.unregister(self._at_exit)
+            self._stay()
             self._sender.close(max(0.0, end_s - time.monotonic()), crash)
 
     def __enter__(self) -> "Run":

@@ -13,12 +13,17 @@ class SamplesPacker:
         self._open: SamplesPush | None = None
         self._parts = 0
 
+    def end(self, cut: int) -> list[Frame]:
+        """The end of the open batch if that is number `cut` or older: its own was dropped."""
+        if self._open is None or self._open.batch > cut:
+            return []
+        frame = self._frame(self._open, None, last=True)
+        self._open, self._parts = None, 0
+        return [frame]
+
     def pack(self, push: SamplesPush) -> list[Frame]:
         """Frames for `push`; first the end of a batch whose own end was dropped."""
-        frames = []
-        if self._open is not None and self._open.batch != push.batch:
-            frames.append(self._frame(self._open, None, last=True))
-            self._parts = 0
+        frames = self.end(push.batch - 1)
         frames.append(self._frame(push, push, last=push.last))
         self._open = None if push.last else push
         self._parts = 0 if push.last else self._parts + 1

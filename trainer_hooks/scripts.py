@@ -14,7 +14,11 @@ local member = ARGV[1] .. '|' .. ARGV[2]
 if redis.call('ZSCORE', KEYS[1], member) then return {1, used} end
 if used > 0 and used + tonumber(ARGV[2]) > tonumber(ARGV[4]) then return {0, used} end
 redis.call('ZADD', KEYS[1], now + ARGV[3], member)
-return {1, redis.call('INCRBY', KEYS[2], ARGV[2])}
+used = redis.call('INCRBY', KEYS[2], ARGV[2])
+-- No reservation outlives the newest: where its run is gone, neither do these.
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return {1, used}
 """
 
 #: Register one trainer process as a segment of a run.
@@ -43,7 +47,7 @@ if exists == 0 then
 end
 redis.call('HSET', KEYS[1], 'config', ARGV[5], 'tags', ARGV[6], 'heartbeat', now,
   'segment', ARGV[1])
-redis.call('HDEL', KEYS[1], 'finished', 'crash')
+redis.call('HDEL', KEYS[1], 'finished', 'crash', 'crashed', 'pushed:weights', 'pushed:samples')
 return 'ok'
 """
 
@@ -54,7 +58,8 @@ local function is_member(members)
 end
 """
 
-#: Post a job whose frame lies on the volatile Redis.
+#: Post a job whose frame lies on the volatile Redis. What comes late of an older process says
+#: nothing of how far the run is.
 #: KEYS segments, job stream, meta, rows, members
 #: ARGV segment, kind, last row, last step, n, then n fields
 #: Returns {'ok' or 'unknown', sample batches done}.
@@ -63,9 +68,11 @@ local member = is_member(KEYS[5])
 if not member and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {{'unknown'}} end
 redis.call('XADD', KEYS[2], '*', unpack(ARGV, 6, 5 + tonumber(ARGV[5])))
 if member then return {{'ok', '0'}} end
-local clock = redis.call('TIME')
-redis.call('HSET', KEYS[3], 'pushed:' .. ARGV[2], ARGV[3], 'pushed_step:' .. ARGV[2], ARGV[4],
-  'heartbeat', clock[1] .. '.' .. string.format('%06d', clock[2]))
+if redis.call('HGET', KEYS[3], 'segment') == ARGV[1] then
+  local clock = redis.call('TIME')
+  redis.call('HSET', KEYS[3], 'pushed:' .. ARGV[2], ARGV[3], 'pushed_step:' .. ARGV[2], ARGV[4],
+    'heartbeat', clock[1] .. '.' .. string.format('%06d', clock[2]))
+end
 return {{'ok', redis.call('HGET', KEYS[4], ARGV[1] .. ':samples') or '0'}}
 """
 
@@ -84,14 +91,18 @@ end
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return {{'unknown'}} end
 local clock = redis.call('TIME')
 local now = clock[1] .. '.' .. string.format('%06d', clock[2])
-redis.call('HSET', KEYS[2], 'heartbeat', now, 'drops:' .. ARGV[1], ARGV[2])
-if ARGV[3] ~= '{{}}' then redis.call('HSET', KEYS[2], 'networks', ARGV[3]) end
+redis.call('HSET', KEYS[2], 'drops:' .. ARGV[1], ARGV[2])
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[2], 'checkpoints:' .. ARGV[1], ARGV[5]) end
 if redis.call('HGET', KEYS[2], 'segment') == ARGV[1] then
+  redis.call('HSET', KEYS[2], 'heartbeat', now)
+  if ARGV[3] ~= '{{}}' then redis.call('HSET', KEYS[2], 'networks', ARGV[3]) end
   if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'finished', now)
   else redis.call('HDEL', KEYS[2], 'finished') end
-  if ARGV[6] ~= '' then redis.call('HSET', KEYS[2], 'crash', ARGV[6])
-  else redis.call('HDEL', KEYS[2], 'crash') end
+  if ARGV[6] == '' then redis.call('HDEL', KEYS[2], 'crash', 'crashed')
+  else
+    redis.call('HSET', KEYS[2], 'crash', ARGV[6])
+    redis.call('HSETNX', KEYS[2], 'crashed', now)
+  end
 end
 local stop = redis.call('HGET', KEYS[6], 'stop.segment') == ARGV[1] and 1 or 0
 if stop == 1 then redis.call('HSETNX', KEYS[6], 'stop.told', now) end

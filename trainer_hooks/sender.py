@@ -47,7 +47,7 @@ class Sender:
         self.control = Control(resumed=settings.resume)
         self._settings = settings
         self._offline = settings.mode == "offline"
-        self._crash = ""
+        self._crash, self._told = "", False
         self._queue = queue
         self._link = Link(settings, segment=uuid.uuid4().hex[:12])
         self._spool = self._open_spool(settings)
@@ -90,8 +90,7 @@ class Sender:
         self._link.shard = shard
 
     def close(self, timeout_s: float, crash: str = "") -> None:
-        """Send what waits and say goodbye, for at most `timeout_s` seconds; the rest to disk.
-        `crash` tells the error that ends the training, if any does."""
+        """Send what waits and how it ends (`crash`), within `timeout_s`; the rest goes to disk."""
         self._crash = crash
         end_s = time.monotonic() + timeout_s
         self._give_up_s = end_s - (1 - FLUSH_SHARE) * timeout_s
@@ -166,6 +165,7 @@ class Sender:
             # One try is due to a run that pushed nothing that could be sent: it has its counts.
             return not self._link.registered and (self._tried or not self._queue.begun)
         self._beat(finished=True)
+        self._told = True
         return True
 
     def _step(self) -> None:
@@ -223,19 +223,20 @@ class Sender:
         drops, networks = self._queue.dropped(), self._packing.weights.packer.networks
         crash, ring = self._crash, self.control.ring
         answer = self._link.beat(drops, networks, finished=finished, crash=crash, ring=ring)
-        self._posting.batches_done = answer.batches_done
+        self._posting.heard(answer.batches_done)
         self.control.hear(answer)
 
     def _tell_what_is_left(self, timeout_s: float) -> None:
         """Whatever is neither sent nor on disk by now is lost; what is on disk can be sent."""
         self._queue.clear("flush")
-        left_bytes = self._outbox.close("flush")
+        unsaid = self._link.registered and not (self._told or self._deleted)
+        left_bytes = self._outbox.close("flush", unsaid=unsaid)
         lost = {k: n for k, n in self._queue.dropped().items() if k.startswith("flush")}
         if lost:
             self._say("flush", f"gave up after {timeout_s:.1f} s; what waited is lost: {lost}")
-        if left_bytes and self._spool is not None:
-            folder = self._spool.folder
-            self._say("spooled", f"{left_bytes} bytes wait on disk: `sqd sync {folder}` sends them")
+        if (left_bytes or unsaid) and self._spool is not None:
+            what = f"{left_bytes} bytes wait" if left_bytes else "the end of the run waits"
+            self._say("spooled", f"{what} on disk: `sqd sync {self._spool.folder}` sends it")
 
     def _rest(self, seconds: float) -> None:
         if self._closing.is_set():

@@ -148,14 +148,22 @@ class Spool:
             self._heavy.remove(outgoing.key)
         return True
 
-    def close(self) -> None:
-        """Leave the folder to others; gone if it is ours and nothing is in it."""
+    def close(self, *, unsaid: bool = False) -> None:
+        """Leave the folder to others; gone if it is ours and nothing is in it.
+
+        `unsaid`: whether what it tells of the run must be kept all the same, until Redis knows it.
+
+        Raises:
+            OSError: the disk refuses.
+        """
         self._log.close()
+        if unsaid:
+            self.claim()
         if self._lock is None:
             return
         # What a living process is writing looks torn, or like nothing: only its owner may judge.
         if self._lock.held:
-            if self.empty:
+            if self.empty and not unsaid:
                 shutil.rmtree(self.folder, ignore_errors=True)
             else:
                 self._describe()

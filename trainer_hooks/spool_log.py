@@ -4,6 +4,7 @@ A record is 24 bytes, little-endian: ``sqd1``, length, CRC-32, pushes (u32 each)
 then the payload. What was written survives the process, at any moment of its death.
 """
 
+import contextlib
 import errno
 import struct
 import zlib
@@ -130,7 +131,8 @@ class SpoolLog:
         if not self._files:
             self.close()
         self._offset, self._first = 0, None
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # A disk that refuses keeps a file, and nothing else.
+            path.unlink(missing_ok=True)
 
     def _records(self) -> Iterator[tuple[int, Record]]:
         """Whole records of the oldest file that were not read, each with the place behind it."""

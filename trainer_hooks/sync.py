@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer_hooks.errors import BudgetUsedError, HookError, SpoolBusyError, WireError
+from trainer_hooks.errors import (
+    BudgetUsedError,
+    HookError,
+    RunDeletedError,
+    SpoolBusyError,
+    WireError,
+)
 from trainer_hooks.link import Link
 from trainer_hooks.outbox import KINDS
 from trainer_hooks.outgoing import Outgoing
@@ -63,11 +69,13 @@ def sync(
     """
     lost: Counter[str] = Counter()
     spool = _spool(folder, lost)
+    unsaid = False
     try:
         if not spool.claim():
             raise SpoolBusyError(f"{folder}: its trainer still runs and sends it itself")
         about = spool.about()
         link = _link(folder, about, redis_url, blob_url)
+        unsaid = True
         link.connect(_first_row(spool))
         frames = nbytes = 0
         for outgoing in _all(spool):
@@ -83,9 +91,13 @@ def sync(
             crash=str(about.get("crash", "")),
             ring=str(about.get("ring", "")),
         )
+        unsaid = False
         link.close()
+    except RunDeletedError:
+        unsaid = False
+        raise
     finally:
-        spool.close()
+        spool.close(unsaid=unsaid)
     return Synced(link.run, frames, nbytes, dict(lost))
 
 

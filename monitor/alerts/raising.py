@@ -51,25 +51,24 @@ def rule_alert(run: str, rule: Rule, fired: Fired) -> Alert:
     )
 
 
-def lost_alert(run: str, last_step: int | None, heartbeat_s: float, crash: str = "") -> Alert:
-    """The alert of a trainer whose last sign of life, after `last_step`, was at `heartbeat_s`.
+def lost_alert(run: str, last_step: int | None, since_s: float, crash: str = "") -> Alert:
+    """The alert of a trainer whose last sign of life, after `last_step`, was at `since_s`.
 
     That moment is the onset: however late it is noticed, and by whom, it is one loss. `crash` is
-    the error that ended it, if it told of one.
+    the error that ended it, if it told of one; then `since_s` is when it did.
     """
     where = "before its first step" if last_step is None else f"after step {last_step:,}"
+    silent = f"Trainer lost: no sign of life {where}."
     return Alert(
-        id=alert_id(run, "trainer_lost", heartbeat_s),
+        id=alert_id(run, "trainer_lost", since_s),
         run=run,
         kind="trainer_lost",
         step=last_step,
         detected_step=last_step,
         metrics=(),
         severity="critical",
-        message=f"Trainer lost {where}: {crash}"
-        if crash
-        else f"Trainer lost: no sign of life {where}.",
-        time=heartbeat_s,
+        message=f"Trainer lost {where}: {crash}" if crash else silent,
+        time=since_s,
     )
 
 

@@ -19,6 +19,7 @@ class Pulse:
         status: ``running``, ``finished`` or ``lost``.
         heartbeat_s: the trainer's last sign of life, Unix seconds by the Redis clock.
         crash: the error that ended the trainer, in one line; "" if it told of none.
+        crashed_s: when it told of it, Unix seconds by the Redis clock; 0 if it did not.
         last_step: of its newest push; None before the first.
         rows: stored over all segments and kinds.
         segment: its newest trainer process.
@@ -29,6 +30,7 @@ class Pulse:
     status: str
     heartbeat_s: float
     crash: str
+    crashed_s: float
     last_step: int | None
     rows: int
     segment: str = ""
@@ -62,6 +64,7 @@ def _pulse(run: str, meta: Mapping[str, str], rows: Mapping[str, str], now_s: fl
         status=status_of(meta, now_s),
         heartbeat_s=float(meta.get("heartbeat", 0)),
         crash=crash_of(meta),
+        crashed_s=float(meta.get("crashed", 0)),
         last_step=max(steps, default=None),
         rows=sum(counts),
         segment=segment,

@@ -72,8 +72,8 @@ class Statuses:
     def _commit(self, lease: Lease, pulse: Pulse) -> None:
         alerts = []
         if pulse.status == "lost":
-            lost = lost_alert(pulse.run, pulse.last_step, pulse.heartbeat_s, pulse.crash)
-            alerts.append(lost)
+            since_s = pulse.crashed_s or pulse.heartbeat_s
+            alerts.append(lost_alert(pulse.run, pulse.last_step, since_s, pulse.crash))
         over = open_of_kinds(self._store, pulse.run, ENDED_BY[pulse.status])
         times = dict.fromkeys(over, pulse.heartbeat_s)
         self._mine.commit(lease, pulse.run, None, alerts, status=pulse.status, resolved=times)

@@ -203,3 +203,26 @@ def test_last_epoch_is_a_frame_of_its_own(road: Road) -> None:
     road.send("weights")
     road.weights.close()
     assert road.frames("weights") == []
+
+
+def test_batch_whose_end_was_dropped_is_ended(road: Road) -> None:
+    """Half of it is with Redis: without its end it is never evaluated, nor the next one begun."""
+    road.queue.put(samples(0, last=False))
+    road.samples.pack()
+    assert road.send("samples").part == 0
+    for last in (False, True):
+        road.queue.put(samples(0, last=last))
+    road.queue.put(weights(0, 1024))
+    assert road.queue.dropped() == {"budget.samples": 6, "budget.weights": 1}
+    road.samples.pack()
+    end = road.send("samples")
+    assert (end.key, end.frame.header["last"], end.amount) == ((0, 1), True, 0)
+    road.samples.pack()
+    assert road.frames("samples") == []
+
+
+def test_batch_that_was_dropped_whole_needs_no_end(road: Road) -> None:
+    road.queue.put(samples(0))
+    road.queue.clear("deleted")
+    road.samples.pack()
+    assert road.frames("samples") == []

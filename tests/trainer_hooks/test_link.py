@@ -167,6 +167,27 @@ def test_older_process_of_a_resumed_run_does_not_finish_it(link: Link, mail: Mai
     newer.close()
 
 
+def test_older_process_says_nothing_of_how_far_the_run_is(link: Link, mail: Mail) -> None:
+    link.post(samples(300), 300, 3000)
+    newer = made(mail, "newer", resume=True)
+    newer.connect(0)
+    assert read_run(mail.store, "demo").pushed_rows == {}
+    newer.post(samples(2), 2, 20)
+    before = mail.meta("demo")
+    link.post(samples(301), 301, 3010)
+    link.beat({"budget.samples": 1}, {"G": {"parameters": 1}})
+    after = mail.meta("demo")
+    assert after.pop("drops:seg") == '{"budget.samples": 1}'
+    assert (after, after["pushed:samples"]) == (before, "2")
+    newer.close()
+
+
+def test_reservations_end_by_themselves(link: Link, mail: Mail) -> None:
+    link.post(weights(), 0, 0)
+    for key in (keys.outstanding("demo"), keys.outstanding_bytes("demo")):
+        assert 0 < int(mail.store.blobs.ttl(key)) <= BLOB_TTL_S  # type: ignore[arg-type]
+
+
 def test_registering_again_changes_nothing(link: Link, mail: Mail) -> None:
     before = mail.meta("demo") | {"heartbeat": ""}
     lost_answer = made(mail)

@@ -185,3 +185,15 @@ def test_all_is_given_up(box: Box) -> None:
     assert box.outbox.empty
     assert box.queue.dropped() == {"deleted.weights": 2, "deleted.samples": 3}
     assert box.queue.used_bytes == 0
+
+
+def test_what_cannot_even_be_given_up_raises_nothing(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender's thread gives up what it cannot send; it must outlive that."""
+
+    def broken(kind: Kind) -> None:
+        raise OSError(kind)
+
+    monkeypatch.setattr(box.spool, "first", broken)
+    box.outbox.drop_first("defect")

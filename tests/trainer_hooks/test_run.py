@@ -1,6 +1,5 @@
 """The two calls end to end: what was pushed is what arrives, under the run's name."""
 
-import contextlib
 import functools
 import gc
 import json
@@ -470,61 +469,6 @@ def test_host_without_threads_to_spare(
     monkeypatch.setattr(threading.Thread, "start", start)
     push_weights(1, G=net())
     assert "can't start new thread" in caplog.text
-
-
-def test_exit_without_finish_counts_as_finished(mail: Mail) -> None:
-    code = """
-import trainer_hooks, numpy
-for step in range(20):
-    trainer_hooks.push_weights(step, G={"w": numpy.ones(3) * step}, scalars={"loss": step})
-"""
-    done = in_a_process(mail, code, SQD_RUN="demo")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert len(mail.scalars("demo")["loss"]) == 20
-    assert read_run(mail.store, "demo").status == "finished"
-
-
-def test_trainer_that_raises_keeps_its_error(mail: Mail) -> None:
-    code = "import trainer_hooks; trainer_hooks.push_weights(1, scalars={'a': 1}); 1 / 0"
-    done = in_a_process(mail, code, SQD_RUN="demo")
-    assert done.returncode == 1
-    assert done.stderr.strip().endswith("ZeroDivisionError: division by zero")
-    assert mail.scalars("demo") == {"a": [(1, 1.0)]}
-    record = read_run(mail.store, "demo")
-    assert (record.status, record.crash) == ("lost", "ZeroDivisionError: division by zero")
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        "raise KeyboardInterrupt", "sys.exit(3)",
-        # What an interpreter keeps of an error at its prompt ends nothing.
-        "sys.ps1, sys.last_value = '>>> ', ValueError('a typing error')",
-    ],
-)  # fmt: skip
-def test_end_by_somebodys_will_is_no_crash(mail: Mail, end: str) -> None:
-    code = f"import sys, trainer_hooks; trainer_hooks.push_weights(1, scalars={{'a': 1}}); {end}"
-    in_a_process(mail, code, SQD_RUN="demo")
-    record = read_run(mail.store, "demo")
-    assert (record.status, record.crash) == ("finished", "")
-
-
-def test_run_whose_block_raises_is_lost_until_it_is_resumed(mail: Mail) -> None:
-    run = trainer_hooks.start("demo", redis_url=mail.redis_url)
-    run.push_weights(1, scalars={"loss": 1.0})
-    with contextlib.suppress(ValueError), run:
-        raise ValueError("bad\x00batch")
-    record = read_run(mail.store, "demo")
-    assert (record.status, record.crash, record.finished) == (
-        "lost",
-        "ValueError: bad\x00batch",
-        None,
-    )
-    with trainer_hooks.start("demo", redis_url=mail.redis_url, resume=True) as run:
-        run.push_weights(2, scalars={"loss": 1.0})
-        eventually(lambda: read_run(mail.store, "demo").status == "running")
-        assert read_run(mail.store, "demo").crash == ""
-    assert read_run(mail.store, "demo").status == "finished"
 
 
 def test_forked_children_do_nothing_and_leave_the_parent_alone(mail: Mail) -> None:

@@ -1,5 +1,6 @@
 """The spool: bounded, in order, what is least worth goes first, and every loss is counted."""
 
+import errno
 import shutil
 import time
 from collections import Counter
@@ -309,3 +310,19 @@ def test_folder_that_somebody_removed_costs_what_was_in_it(desk: Desk) -> None:
 def test_folders_are_named_by_run_and_segment(tmp_path: Path) -> None:
     assert folder_of(tmp_path, "a/b ü", "abc").name == "a%2Fb%20%C3%BC-abc"
     assert len(folder_of(tmp_path, "ü" * 128, "abc").name) == 104
+
+
+def test_disk_that_lets_nothing_go_keeps_files_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    counted: list[str] = []
+    spool = Spool(tmp_path / "spool", MOST, lambda reason, amount: counted.append(reason))
+    sent = [heavy(0), weights(1), samples(0), samples(1)]
+    for outgoing in sent:
+        spool.add(outgoing)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert [spool.remove(outgoing) for outgoing in sent] == [True] * 4
+    assert (spool.empty, spool.nbytes, counted) == (True, 0, [])

@@ -16,6 +16,7 @@ import pytest
 from monitor.store.runs import delete_run, read_run, run_ids
 from tests.trainer_hooks.conftest import Start
 from tests.trainer_hooks.mail import Mail, eventually
+from tests.trainer_hooks.outage import Outage
 from tests.trainer_hooks.test_spool import weights
 from trainer_hooks import Run, link
 from trainer_hooks import sync as sync_module
@@ -255,3 +256,41 @@ def test_description_that_was_damaged_is_said(
     with pytest.raises(HookError):
         sync(folder, redis_url=mail.redis_url)
     assert list(folder.glob("weights-*"))
+
+
+def test_end_that_redis_did_not_hear_is_told_later(
+    outage: Outage, start: Start, home: Path
+) -> None:
+    outage.up()
+    run = start("demo", flush_timeout_s=1)
+    run.push_weights(0, scalars={"loss": 1.0})
+    eventually(lambda: steps_of(outage.mail, "demo") == [0])
+    eventually(lambda: run._sender is not None and run._sender._outbox.empty)
+    outage.down()
+    with contextlib.suppress(RuntimeError), run:
+        raise RuntimeError("CUDA out of memory")
+    assert run.dropped == {}
+    outage.up()
+    synced = sync(only(home), redis_url=outage.server.redis_url)
+    assert (synced.frames, synced.lost) == (0, {})
+    record = read_run(outage.server.store, "demo")
+    assert (record.status, record.crash) == ("lost", "RuntimeError: CUDA out of memory")
+    assert spools_in(home) == []
+
+
+def test_interrupted_before_the_end_was_told_it_is_told_by_the_next(
+    start: Start, mail: Mail, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: link.Link, *_: object, **__: object) -> None:
+        raise LinkError("the line broke")
+
+    offline(start, "demo", range(3))
+    with monkeypatch.context() as patch:
+        patch.setattr(link.Link, "beat", broken)
+        with pytest.raises(LinkError):
+            sync(only(home), redis_url=mail.redis_url)
+    assert steps_of(mail, "demo") == [0, 1, 2]
+    assert read_run(mail.store, "demo").status == "running"
+    sync(only(home), redis_url=mail.redis_url)
+    assert read_run(mail.store, "demo").status == "finished"
+    assert spools_in(home) == []

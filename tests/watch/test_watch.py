@@ -409,6 +409,22 @@ def test_trainer_that_told_of_its_end_is_lost_at_once(store: Store, clock: Clock
     assert statuses(store) == ["lost"]
 
 
+def test_crash_is_one_loss_whenever_and_by_whom_it_is_noticed(store: Store, clock: Clock) -> None:
+    trainer = Trainer(store)
+    for _ in range(3):
+        # What is still to be sent goes on arriving, also days later by `sqd sync`.
+        trainer.link.beat({}, {}, finished=True, crash="ValueError: bad")
+        settled(Watch(store, clock=clock), clock)
+        lose_lease(store)
+    assert [found["kind"] for found in alerts(store)] == ["trainer_lost"]
+    trainer.beat()
+    swept(Watch(store, clock=clock), clock)
+    lose_lease(store)
+    trainer.link.beat({}, {}, finished=True, crash="ValueError: bad")
+    swept(Watch(store, clock=clock), clock)
+    assert len(alerts(store)) == 2
+
+
 def test_trainer_lost_before_its_first_step(store: Store, clock: Clock) -> None:
     Trainer(store)
     silent(store, LOST_AFTER_S + 5)
