@@ -66,7 +66,7 @@ class Run(Steering):
         self._sampling = SampleSchedule(settings.samples_every)
         self._collector = BatchCollector(self._queue, settings.samples)
         self._pieces = Pieces(self._queue)
-        self._stay = (lambda: None) if self._finished else at_exit(self._end)
+        self._forget_exit = None if self._finished else at_exit(self._end)
         if waits and self._sender:
             self._sender.wait_for_name(NAME_TIMEOUT_S)
 
@@ -172,7 +172,8 @@ class Run(Steering):
             self.complaints.say("end", f"a checkpoint could not be let go: {message_of(error)}")
         finally:
             self._finished = True
-            self._stay()
+            if self._forget_exit is not None:
+                self._forget_exit()
             self._sender.close(max(0.0, end_s - time.monotonic()), crash)
 
     def __enter__(self) -> "Run":

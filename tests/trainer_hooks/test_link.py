@@ -185,7 +185,7 @@ def test_older_process_says_nothing_of_how_far_the_run_is(link: Link, mail: Mail
 def test_reservations_end_by_themselves(link: Link, mail: Mail) -> None:
     link.post(weights(), 0, 0)
     for key in (keys.outstanding("demo"), keys.outstanding_bytes("demo")):
-        assert 0 < int(mail.store.blobs.ttl(key)) <= BLOB_TTL_S  # type: ignore[arg-type]
+        assert 0 < int(mail.store.blobs.ttl(key)) <= BLOB_TTL_S
 
 
 def test_registering_again_changes_nothing(link: Link, mail: Mail) -> None:

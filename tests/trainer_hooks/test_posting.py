@@ -10,6 +10,7 @@ from trainer_hooks import posting as posting_module
 from trainer_hooks.answers import Answer
 from trainer_hooks.batches import Batch
 from trainer_hooks.lines import SamplesLine
+from trainer_hooks.link import BLOB_TTL_S
 from trainer_hooks.outbox import Outbox
 from trainer_hooks.posting import Posting
 from trainer_hooks.push_queue import PushQueue
@@ -20,8 +21,8 @@ def test_batch_that_never_completes_is_not_waited_for_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Redis, or the disk, lost a part of it: sampling by itself must not stop for good."""
-    now_s = 1000.0
-    monkeypatch.setattr(posting_module, "time", SimpleNamespace(monotonic=lambda: now_s))
+    clock = SimpleNamespace(now_s=1000.0)
+    monkeypatch.setattr(posting_module, "time", SimpleNamespace(monotonic=lambda: clock.now_s))
     queue = PushQueue(2**20)
     outbox = Outbox(queue, None)
     line = SamplesLine(queue, outbox)
@@ -35,12 +36,12 @@ def test_batch_that_never_completes_is_not_waited_for_without_end(
         assert posting.advance("samples")
 
     send(0)
-    assert posting.samples_behind
-    now_s += posting_module.BLOB_TTL_S - 1
-    assert posting.samples_behind
-    now_s += 2
-    assert not posting.samples_behind
+    behind = []
+    for passed_s in (0, BLOB_TTL_S - 1, 2):
+        clock.now_s += passed_s
+        behind.append(posting.samples_behind)
     send(1)
-    assert posting.samples_behind
+    behind.append(posting.samples_behind)
     posting.heard(2)
-    assert not posting.samples_behind
+    behind.append(posting.samples_behind)
+    assert behind == [True, True, False, True, False]
