@@ -17,7 +17,10 @@ export const pagePath = (run) => `/runs/${encodeURIComponent(run)}`;
 export const alertPath = (alert, rest) =>
   runPath(alert.run, `/alerts/${encodeURIComponent(alert.id)}/${rest}`);
 
-export const gridPath = (run, step) => runPath(run, `/samples/${step}`);
+// take: a number that grows when the step comes again, as after a rewind: a browser keeps pictures
+// by their address, whatever it is told.
+export const gridPath = (run, step, take = 0) =>
+  runPath(run, `/samples/${step}${take ? `?take=${take}` : ""}`);
 
 // Where the token is asked for; from there the browser comes back to where it was.
 export const loginPath = ({pathname, search}) =>

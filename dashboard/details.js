@@ -48,7 +48,7 @@ export function rowsOf(detail) {
     const size = `${formatCount(modes)} modes, ceiling ${formatNumber(ceiling)} nats`;
     rows.push(["reference", `${reference}, ${size}`]);
   }
-  if (worker?.seen) rows.push(["quality by", show(worker.quality)]);
+  if (worker?.quality) rows.push(["quality by", show(worker.quality)]);
   return rows;
 }
 

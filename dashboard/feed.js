@@ -14,6 +14,7 @@ export class RunFeed {
     this.alerts = [];
     this.restarts = [];
     this.steps = []; // that have an image grid, ascending
+    this.takes = new Map(); // how often a grid of each step came by event
     this.wanted = []; // metrics that are shown
     this.heard = new Set(); // metrics that came by event
     this.complete = false; // alerts and steps are known
@@ -116,6 +117,7 @@ export class RunFeed {
     this.closeup.add(series);
     this.hear(Object.keys(series));
     if (steps.length === 0) return;
+    for (const step of steps) this.takes.set(step, (this.takes.get(step) ?? 0) + 1);
     this.arrived?.steps.push(...steps);
     this.steps = mergeSteps(this.steps, steps);
     this.onChange("samples");

@@ -7,7 +7,7 @@ import {formatCount} from "./format.js";
 export class Grid {
   // onFail(): the grid that was asked for is not available
   constructor(run, onFail) {
-    Object.assign(this, {run, onFail, step: null});
+    Object.assign(this, {run, onFail, step: null, take: 0});
     this.image = h("img", {alt: "", draggable: "false", hidden: true});
     this.note = h("p", {class: "note"});
     this.caption = h("figcaption", {hidden: true});
@@ -15,19 +15,20 @@ export class Grid {
     this.root = h("figure", null, this.caption, frame);
   }
 
-  // The old grid stays until the new one can be painted: nothing flickers.
-  async show(step) {
-    if (step === this.step) return;
-    this.step = step;
+  // The old grid stays until the new one can be painted: nothing flickers. take: as of gridPath.
+  async show(step, take = 0) {
+    if (step === this.step && take === this.take) return;
+    Object.assign(this, {step, take});
     const next = new Image();
-    next.src = gridPath(this.run, step);
+    next.src = gridPath(this.run, step, take);
+    const isWanted = () => step === this.step && take === this.take;
     try {
       await next.decode();
     } catch {
-      if (step === this.step) this.fail();
+      if (isWanted()) this.fail();
       return;
     }
-    if (step !== this.step) return;
+    if (!isWanted()) return;
     this.image.src = next.src;
     this.image.alt = `Generated images at step ${formatCount(step)}`;
     this.image.hidden = false;

@@ -53,9 +53,9 @@ export class Modes {
       if (step === this.step) this.draw(modes);
     } catch (error) {
       if (step !== this.step) return;
-      this.say(
-        error.status === 404 ? `No histogram for step ${formatCount(step)}.` : error.message
-      );
+      const gone = error.status === 404;
+      this.say(gone ? `No histogram for step ${formatCount(step)}.` : error.message);
+      if (!gone) this.step = undefined; // asked for again with the next points, or the next load
     }
   }
 

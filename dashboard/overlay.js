@@ -66,8 +66,9 @@ function drawEnds(frame, box, index) {
     return [{metric, y, text, old, name: lineName(metric, box.panel), color: frame.color(metric)}];
   });
   if (comparesRuns(box.panel)) {
-    const names = tellApart(labels.map(({name}) => name));
-    labels.forEach((label, i) => Object.assign(label, {name: names[i]}));
+    const names = [...new Set(box.panel.metrics.map((metric) => lineName(metric, box.panel)))];
+    const short = new Map(tellApart(names).map((name, i) => [names[i], name]));
+    for (const label of labels) label.name = short.get(label.name);
   }
   return spread(labels, box).map((label) => drawEnd(label, frame.place));
 }

@@ -1,9 +1,10 @@
 // Keeps a run that is only compared up to date without a stream: a browser has few connections.
 
 const interval = 10_000; // ms
+const rareInterval = 60_000; // ms, of a run that does not train: it may be heard again, or resumed
 
 export class Polling {
-  // isLive(): whether anything can still change
+  // isLive(): whether it trains
   constructor({poll, load, onHealth}, isLive, {later = setTimeout, cancel = clearTimeout} = {}) {
     Object.assign(this, {poll, load, onHealth, isLive, health: {state: "loading"}});
     this.later = (...args) => later(...args);
@@ -20,10 +21,14 @@ export class Polling {
     this.cancel(this.timer);
   }
 
-  // Something did not come: another turn, in its time, even when the run is over.
+  // Something did not come: another turn, in its time.
   refresh() {
+    this.wait(interval);
+  }
+
+  wait(milliseconds) {
     this.cancel(this.timer);
-    if (!this.stopped) this.timer = this.later(() => this.turn(), interval);
+    if (!this.stopped) this.timer = this.later(() => this.turn(), milliseconds);
   }
 
   beat() {}
@@ -38,6 +43,6 @@ export class Polling {
     }
     if (this.stopped) return;
     this.onHealth(this.health);
-    if (this.health.state === "error" || this.isLive()) this.refresh();
+    this.wait(this.health.state === "error" || this.isLive() ? interval : rareInterval);
   }
 }

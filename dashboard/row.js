@@ -111,7 +111,8 @@ export class Row {
     Object.assign(this.fresh, latest);
     Object.assign(this.summary.latest, latest);
     if (isNew) this.learn();
-    this.summary.last_step = step ?? this.summary.last_step;
+    // a batch that is evaluated late is no step back; after a rewind the list says so itself
+    this.summary.last_step = Math.max(step ?? 0, this.summary.last_step ?? 0);
   }
 
   // Once a second: a sparkline cannot show more, and a row holds still to be read.

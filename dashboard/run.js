@@ -174,9 +174,9 @@ export class RunPage {
   }
 
   updateSamples() {
-    const {steps, detail} = this.feed;
+    const {steps, takes, detail} = this.feed;
     const {step: pinned, beside: held} = this.address.state;
-    if (detail) this.samples.update({steps, pinned, held});
+    if (detail) this.samples.update({steps, takes, pinned, held});
   }
 
   showModes() {

@@ -57,9 +57,9 @@ export class Samples {
     return h("button", {class: "quiet", "aria-label": label, onclick: () => this.go(by)}, text);
   }
 
-  // pinned, held: steps, null for none.
-  update({steps, pinned, held}) {
-    Object.assign(this, {steps, pinned, held: steps.length ? held : null});
+  // takes: how often each step came. pinned, held: steps, null for none.
+  update({steps, takes, pinned, held}) {
+    Object.assign(this, {steps, takes, pinned, held: steps.length ? held : null});
     if (steps.length === 0) {
       this.grid.say("No image grid yet: it comes with the first batch of push_samples.");
     }
@@ -67,7 +67,7 @@ export class Samples {
     if (this.held !== null) {
       const step = stepToShow(steps, this.held);
       this.other.name(`step ${formatCount(step)}`);
-      this.other.show(step);
+      this.other.show(step, takes.get(step));
     }
     this.show();
   }
@@ -101,9 +101,10 @@ export class Samples {
   show() {
     const step = stepToShow(this.steps, this.hovered ?? this.pinned);
     this.describe(step);
-    if (step === null || step === this.shown) return;
+    if (step === null) return;
+    this.grid.show(step, this.takes.get(step));
+    if (step === this.shown) return;
     this.shown = step;
-    this.grid.show(step);
     this.onShow(step);
   }
 

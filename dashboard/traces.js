@@ -25,11 +25,15 @@ export function xValues(columns, axis) {
   return axis === "time" ? x.map(toPlotTime) : x;
 }
 
-const zoneShift = () => new Date().getTimezoneOffset() * 60; // s
+const zoneShift = (time) => new Date(time * 1000).getTimezoneOffset() * 60; // s, at that time
 
-export const toPlotTime = (time) => (time - zoneShift()) * 1000;
+export const toPlotTime = (time) => (time - zoneShift(time)) * 1000;
 
-export const fromPlotTime = (milliseconds) => milliseconds / 1000 + zoneShift();
+export function fromPlotTime(milliseconds) {
+  const time = milliseconds / 1000;
+  // the shift is that of the time itself, which is within a day of what the plot calls it
+  return time + zoneShift(time + zoneShift(time));
+}
 
 // floor: the y at which marks without a value stand. width: of the mean, in units of x; 0 is none.
 // Returns band, line, marks and mean, of which the line carries the metric's name.

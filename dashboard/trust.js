@@ -126,6 +126,10 @@ function addDrops(drops, add) {
 function addWorker(worker, status, add) {
   if (!worker.seen)
     return add("no worker", "start one: sqd worker", status === "running" ? "bad" : "");
+  if (worker.device == null) {
+    const title = "one that only computes S is there; that for Q and D may still be loading";
+    return add("no worker for Q and D", title, status === "running" ? "warn" : "");
+  }
   const speed =
     worker.images_per_s == null ? "" : `, ${formatNumber(worker.images_per_s)} images/s`;
   add(`worker on ${worker.device}`, `${worker.provider ?? ""}${speed}`, "plain");

@@ -101,7 +101,7 @@ def serve(
         store,
         token=settings.token.get_secret_value() if settings.token else None,
         read_token=settings.read_token.get_secret_value() if settings.read_token else None,
-        allowed_hosts=LOOPBACK_HOSTS if settings.is_loopback else None,
+        allowed_hosts=LOOPBACK_HOSTS | settings.own_hosts if settings.is_loopback else None,
         rules=settings.rules,
     )
     server = Server(app, log_config=None, server_header=False)

@@ -150,7 +150,7 @@ class Client:
             after: `id` of the event that was seen last; None: from now on.
         """
         path = "/api/events" if run is None else _path(run, "/events")
-        return follow(self._line, path, after)
+        return follow(self._line, path, after, ends=run is not None)
 
     def stop(self, run: str, reason: str = "", *, by: str = "client") -> Stop | None:
         """Ask the run's trainer to stop; the request, None if it was taken back at once."""

@@ -31,7 +31,12 @@ class Event:
 
 
 def follow(
-    line: Line, path: str, after: str | None, pause: Callable[[float], object] = time.sleep
+    line: Line,
+    path: str,
+    after: str | None,
+    pause: Callable[[float], object] = time.sleep,
+    *,
+    ends: bool = True,
 ) -> Generator[Event, None, None]:
     """Events as they come, for as long as they are asked for.
 
@@ -43,6 +48,7 @@ def follow(
         path: of the stream.
         after: id of the event that was seen last; None: from now on.
         pause: waits so many seconds.
+        ends: whether the stream is one run's, and over when that is deleted.
     Raises:
         ClientError: the first attempt failed, or the server refuses (the run is gone).
     """
@@ -56,7 +62,7 @@ def follow(
                     place = event.id or place
                     if event.name:
                         yield event
-                    if event.name == "status" and event.data.get("status") == "deleted":
+                    if ends and event.name == "status" and event.data.get("status") == "deleted":
                         return
         except ClientError as error:
             if error.status not in (0, AWAY) or not heard:

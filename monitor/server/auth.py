@@ -114,12 +114,17 @@ class Gate:
         ]
         return found[0] if found and int(ends) > self._clock() else None
 
-    async def _of_session(self, request: Request, session: str | None) -> Role:
+    async def recognise(self, request: Request, session: str | None) -> Role | None:
+        """What the cookie of a call is for; one that is none of ours is answered late."""
         role = self.role_of(session) if session else None
+        if session and role is None:
+            # Made with a guessed token, it would be as good as the token.
+            await self._throttle.hold(request)
+        return role
+
+    async def _of_session(self, request: Request, session: str | None) -> Role:
+        role = await self.recognise(request, session)
         if role is None:
-            if session:
-                # Made with a guessed token, it would be as good as the token.
-                await self._throttle.hold(request)
             raise HTTPException(401, MISSING, {"WWW-Authenticate": "Bearer"})
         return role
 

@@ -9,8 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Hexadecimal digits of a tag: 128 bits.
 TAG_DIGITS = 32
-#: JSON may be kept, and is asked for again each time; only the one who was let in keeps it.
-JSON_CACHE = "private, no-cache"
+#: An answer may be kept, and is asked for again each time: a run that goes back comes to the same
+#: step once more. Only the one who was let in keeps it.
+ASK_AGAIN = "private, no-cache"
 #: Longer answers are not tagged, bytes: hashing holds up all others, 4 MiB for about 10 ms.
 MOST_TAGGED_BYTES = 4 * 2**20
 
@@ -62,7 +63,7 @@ def _settle(asked: Headers, start: Message, message: Message) -> Message:
     tag = _tag(body)
     headers = MutableHeaders(scope=start)
     headers["ETag"] = tag
-    headers["Cache-Control"] = JSON_CACHE
+    headers["Cache-Control"] = ASK_AGAIN
     if not _has(asked, tag):
         return message
     start["status"] = 304

@@ -35,12 +35,12 @@ def login_router(gate: Gate | None) -> APIRouter:
     router = APIRouter(tags=["login"])
 
     @router.get("/login", include_in_schema=False)
-    def show_login(request: Request, next: str = "/") -> Response:
+    async def show_login(request: Request, next: str = "/") -> Response:
         """A plain form, which works without scripts."""
         after = inside(next)
         if gate is None:
             return RedirectResponse(after, SEE_OTHER)
-        role = gate.role_of(request.cookies.get(COOKIE, ""))
+        role = await gate.recognise(request, request.cookies.get(COOKIE))
         return HTMLResponse(form(after) if role is None else welcome(role), headers=PAGE_HEADERS)
 
     @router.post(

@@ -5,15 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from monitor.server.caching import tagged
+from monitor.server.caching import ASK_AGAIN, tagged
 from monitor.server.errors import RUN_ERRORS
 from monitor.server.parameters import RunId, Step, StoreOfApp
 from monitor.server.schemas import Modes
 from monitor.store.artifacts import grid_steps, read_grid, read_modes
 
-#: A grid changes only when a resumed run comes to its step again: short enough for that, long
-#: enough for moving to and fro over the curves.
-GRID_CACHE = "private, max-age=60"
 #: For /openapi.json.
 IMAGE = {"type": "string", "format": "binary"}
 
@@ -40,7 +37,7 @@ def list_samples(store: StoreOfApp, run: RunId) -> list[int]:
 def read_sample_grid(store: StoreOfApp, run: RunId, step: Step, request: Request) -> Response:
     """The image grid of the batch at `step`."""
     grid = read_grid(store, run, step)
-    return tagged(request, grid, "image/webp", GRID_CACHE)
+    return tagged(request, grid, "image/webp", ASK_AGAIN)
 
 
 @router.get("/{run}/modes/{step}", response_model=Modes)

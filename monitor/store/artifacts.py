@@ -56,20 +56,26 @@ def _read(store: Store, run: str, step: int, key: str, what: str) -> bytes:
 
 
 def fields_by_step(store: Store, run: str, key: str) -> dict[int, str]:
-    """Hash field of each step; of two batches at one step, and after a resume, the newer.
+    """Hash field of each step. Where the run went back, newer batches hide those of later steps.
 
     A field is ``<order>:<step>``, see `finish.payload_of`.
     """
     segments = segments_of(store, run)
     ordered = sorted(tuple(map(int, field.split(":"))) for field in stored_fields(store, key))
-    found: dict[int, str] = {}
+    found: dict[int, str] = {}  # By step, ascending: the newest batch has the highest.
     for segment in segments:
-        if segment.first_step is not None:
-            found = {step: field for step, field in found.items() if step < segment.first_step}
+        _hide_from(found, segment.first_step)
         for order, step in ordered:
             if order // ORDER_STRIDE == segment.ordinal:
+                _hide_from(found, step)
                 found[step] = f"{order}:{step}"
     return found
+
+
+def _hide_from(found: dict[int, str], first: int | None) -> None:
+    """Take out what is of step `first` or later; None: nothing."""
+    while first is not None and found and next(reversed(found)) >= first:
+        found.popitem()
 
 
 def stored_fields(store: Store, key: str) -> list[str]:

@@ -12,3 +12,9 @@ def test_no_answer_waits_for_the_acknowledgement_of_its_head() -> None:
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_names_it_answers_to_are_its_own_and_its_proxys() -> None:
+    settings = load_settings(host="127.0.0.2", public_url="https://Monitor.example.org:8443/sqd")
+    assert settings.own_hosts == {"127.0.0.2", "monitor.example.org"}
+    assert load_settings().own_hosts == {"127.0.0.1"}

@@ -1,8 +1,10 @@
 """Events of the client: in order, once each, also over a cut."""
 
+import contextlib
 import io
 import socket
 from contextlib import ExitStack
+from typing import cast
 
 import pytest
 
@@ -36,6 +38,29 @@ def test_points_and_the_end_of_a_run(client: Client, laboratory: Laboratory) -> 
     again.close()
     client.delete("demo")
     assert [event.name for event in events][-1] == "status"
+
+
+@pytest.mark.parametrize(("ends", "names"), [(True, ["status"]), (False, ["status", "alert"])])
+def test_stream_of_all_runs_outlives_each_of_them(ends: bool, names: list[str]) -> None:
+    stream = (
+        b'event: status\nid: 1-0\ndata: {"run": "old", "status": "deleted"}\n\n'
+        b'event: alert\nid: 2-0\ndata: {"run": "other"}\n\n'
+    )
+    answers = [io.BytesIO(stream)]
+
+    class Once:
+        """A line that is cut after the stream, to a server that refuses then."""
+
+        def answer(self, *_: object, **__: object) -> io.BytesIO:
+            if not answers:
+                raise ClientError("no more", 404)
+            return answers.pop()
+
+    events = follow(cast("Line", Once()), "/api/events", None, lambda _: None, ends=ends)
+    found: list[str] = []
+    with contextlib.suppress(ClientError):
+        found.extend(event.name for event in events)
+    assert found == names
 
 
 def test_nothing_is_missed_or_doubled_over_a_restart(store: Store, laboratory: Laboratory) -> None:

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {test} from "node:test";
+import {gridPath} from "../../dashboard/api.js";
 import {RunFeed} from "../../dashboard/feed.js";
 import {columns, settle} from "./fakes.js";
 
@@ -55,6 +56,18 @@ test("alerts and grids that come while they are fetched are kept, each once", as
   assert.deepEqual(feed.steps, [200, 400]);
   connection.onEvent("alert", alert("b", 2));
   assert.equal(feed.alerts.length, 2);
+});
+
+test("a step that comes again has another picture, also after the list has lost it", async () => {
+  const {feed, connection} = feedOf({"/samples": [200]});
+  await connection.load();
+  assert.equal(feed.takes.get(200), undefined);
+  connection.onEvent("points", {series: {}, samples: [400]});
+  connection.onEvent("thinned", {samples: [400]});
+  connection.onEvent("points", {series: {}, samples: [200, 400]});
+  assert.deepEqual([feed.takes.get(200), feed.takes.get(400)], [1, 2]);
+  assert.equal(gridPath("a b", 200), "/api/runs/a%20b/samples/200");
+  assert.equal(gridPath("a b", 400, 2), "/api/runs/a%20b/samples/400?take=2");
 });
 
 test("grids that were thinned leave the list, also while it is fetched", async () => {

@@ -56,6 +56,22 @@ test("degrees and times", () => {
   assert.throws(() => draw(log, held, {axis: "frames"}), /invalid x: frames/);
 });
 
+test("times are those of the clock as it was then, also across its changes", () => {
+  const {TZ} = process.env;
+  process.env.TZ = "Europe/Berlin";
+  try {
+    for (const day of ["2026-07-01T08:00:00Z", "2026-11-29T08:00:00Z", "2026-03-29T01:30:00Z"]) {
+      const time = Date.parse(day) / 1000;
+      const local = new Date(toPlotTime(time)).toISOString().slice(11, 19);
+      assert.equal(local, new Date(day).toTimeString().slice(0, 8));
+      assert.equal(fromPlotTime(toPlotTime(time)), time);
+    }
+  } finally {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  }
+});
+
 test("the band is one closed polygon per unbroken stretch", () => {
   const held = columns([1, 2, 3, 4, 5], {stderr: [1, 1, 1, 2, 2], value: [5, 5, null, 6, 6]});
   const band = bandOf(held, held.step, held.value, linear);

@@ -54,6 +54,18 @@ def test_newer_batch_at_the_same_step_and_newer_segment_win(
         read_modes(store, "demo", 1)
 
 
+def test_batch_after_a_way_back_hides_those_of_later_steps(
+    store: Store, queue: JobQueue, any_image: Any
+) -> None:
+    trainer = Trainer(store)
+    for number, step in enumerate((100, 200, 300, 400, 250, 260)):
+        batch(queue, trainer, any_image, number, step, b"%d" % number)
+    assert grid_steps(store, "demo") == [100, 200, 250, 260]
+    assert read_grid(store, "demo", 250) == b"4"
+    with pytest.raises(UnknownRunError, match="no image grid at step 300"):
+        read_grid(store, "demo", 300)
+
+
 def test_long_run_keeps_its_beginning_coarsely_and_its_end_in_full(
     store: Store, queue: JobQueue, any_image: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
