@@ -6,10 +6,11 @@ import numpy as np
 
 from monitor.diversity.companions.companion import Companion, Sample, Score
 from monitor.diversity.companions.offered import OFFERED
+from monitor.diversity.feature_sample import MOST_FEATURES
 from monitor.errors import MonitorError
 from monitor.store.blocks import Cell
 from monitor.worker.chosen import Chosen
-from monitor.worker.packed import unpack
+from monitor.worker.packed import evenly, unpack
 from monitor.worker.partial import MIXED, Partial
 from monitor.worker.pipeline import Evaluators
 
@@ -45,7 +46,8 @@ def _sample(batch: Partial, with_: Evaluators) -> Sample:
     if not with_.measured(batch):
         raise MonitorError(MIXED)
     reference = with_.reference
-    features = unpack(batch.features)
+    # Each chunk brings one at least: many small chunks bring more than may be compared.
+    features = evenly(unpack(batch.features), MOST_FEATURES)
     head = with_.embedder.head if with_.embedder else None
     if reference is None:
         return Sample(features, None, with_.diversity_failure, head=head)

@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,14 @@ def share(features: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
     n, d = features.shape
     most = max(1, min(MOST_FEATURES, MOST_BYTES // _row_bytes(d)))
     count = math.ceil(n * min(1.0, most / max(samples, n)))
-    shared: NDArray[np.float32] = features[np.arange(count) * n // count]
-    return shared
+    return evenly(features, count)
+
+
+def evenly(features: NDArray[Any], count: int) -> NDArray[Any]:
+    """`count` of (n, d) features, evenly over them, or all if there are no more."""
+    n = len(features)
+    count = min(count, n)
+    return features[np.arange(count) * n // max(count, 1)]
 
 
 def pack(features: NDArray[np.float32]) -> str:

@@ -14,6 +14,7 @@ from monitor.diversity.companions.companion import Sample
 from monitor.diversity.companions.offered import OFFERED
 from monitor.evaluators.faces import FaceFeatures
 from monitor.store.blocks import Block, Cell, Rows
+from monitor.worker import companions as companions_module
 from monitor.worker.batch import add_points
 from monitor.worker.chosen import Chosen, chosen_by
 from monitor.worker.partial import MIXED, Partial
@@ -83,6 +84,14 @@ def test_order_and_cuts_make_no_difference(cuts: list[int]) -> None:
         assert found[metric].value == pytest.approx(cell.value, rel=1e-9, abs=1e-9)
         assert (found[metric].stderr or 0) == pytest.approx(cell.stderr or 0, rel=1e-6)
         assert (found[metric].n, found[metric].status) == (cell.n, cell.status)
+
+
+def test_many_small_chunks_bring_no_more_than_may_be_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(companions_module, "MOST_FEATURES", 50)
+    found = evaluate(np.split(IMAGES, 100), evaluators(features=KEPT))
+    assert {cell.n for cell in companions(found).values()} == {50}
 
 
 def test_without_being_asked_nothing_is_carried() -> None:
