@@ -64,9 +64,9 @@ def write_r50(folder: Path) -> Path:
     return path
 
 
-def inception(device: str) -> nn.Module:
+def inception() -> nn.Module:
     """FID's network: torchvision's Inception v3 up to its 2048 pooled features."""
     torch.manual_seed(0)
     network = inception_v3(weights=None, init_weights=False, aux_logits=False)
     network.fc = nn.Identity()
-    return network.to(device).eval()
+    return network.eval()

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import scipy.linalg
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 from benchmarks.evaluators.networks import inception
 from benchmarks.evaluators.pictures import pictures
@@ -19,8 +19,6 @@ from monitor.quality import FaceQuality
 
 #: Side of Inception's input in pixels, and images of one run of it.
 INCEPTION_SIDE, INCEPTION_BATCH = 299, 50
-#: Ridge on the diagonal: fewer samples than dimensions have a singular covariance (FID's own 1e-6).
-RIDGE = 1e-6
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -47,7 +45,7 @@ def whole_rows(
         device: of every network.
     """
     batch = pictures(max(*counts, *fid_counts), 64)
-    quality, fid = FaceQuality(device), Fid(device, dimensions)
+    quality, fid = FaceQuality(device), frechet(device, dimensions)
     made: dict[str, tuple[str, int, Callable[[], object]]] = {}
     for embedder in embedders:
         centroids = np.random.default_rng(3).standard_normal((modes, embedder.dimension))
@@ -80,38 +78,45 @@ def _point(
     return work
 
 
-def _fid_point(fid: "Fid", images: Images) -> Callable[[], object]:
-    return lambda: fid.distance(images)
+def _fid_point(fid: FrechetInceptionDistance, images: Images) -> Callable[[], object]:
+    def work() -> float:
+        fid.reset()
+        for start in range(0, len(images), INCEPTION_BATCH):
+            part = torch.from_numpy(images[start : start + INCEPTION_BATCH])
+            fid.update(part.to(fid.device).permute(0, 3, 1, 2), real=False)
+        return float(fid.compute())
+
+    return work
 
 
-class Fid:
-    """The Fréchet distance to statistics that are already there, as every point of FID costs it.
+def frechet(device: str, dimensions: int) -> FrechetInceptionDistance:
+    """torchmetrics' FID, with statistics of the real images that are there already.
 
-    The network has random weights: for its time, not for its value.
+    Its network has random weights: for its time, not for its value.
+    """
+    fid = FrechetInceptionDistance(Features(dimensions), reset_real_features=False).to(device)
+    real = torch.from_numpy(pictures(2 * INCEPTION_BATCH, 64)).to(device).permute(0, 3, 1, 2)
+    fid.update(real, real=True)
+    return fid
+
+
+class Features(nn.Module):
+    """Inception's pooled features of (n, 3, H, W) uint8 images, brought to its own size.
+
+    Args:
+        dimensions: the first so many of them.
     """
 
-    def __init__(self, device: str, dimensions: int) -> None:
-        self._device, self._dimensions = device, dimensions
-        self._network: nn.Module = inception(device)
-        real = np.random.default_rng(4).standard_normal((2 * dimensions, dimensions))
-        self._mean, self._covariance = real.mean(axis=0), np.cov(real, rowvar=False)
-
-    def distance(self, images: Images) -> float:
-        """|μ − μ'|² + tr(Σ + Σ' − 2(ΣΣ')^½)."""
-        features = self._features(images).astype(np.float64)
-        mean, covariance = features.mean(axis=0), np.cov(features, rowvar=False)
-        covariance += RIDGE * np.eye(self._dimensions)
-        root = scipy.linalg.sqrtm(covariance @ self._covariance).real
-        apart = np.square(mean - self._mean).sum()
-        return float(apart + np.trace(covariance + self._covariance - 2 * root))
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.num_features = dimensions
+        self.network = inception()
 
     @torch.inference_mode()
-    def _features(self, images: Images) -> NDArray[np.float32]:
-        parts = []
-        for start in range(0, len(images), INCEPTION_BATCH):
-            part = torch.from_numpy(images[start : start + INCEPTION_BATCH]).to(self._device)
-            planes = part.permute(0, 3, 1, 2).float() / 127.5 - 1
-            size = (INCEPTION_SIDE, INCEPTION_SIDE)
-            larger = interpolate(planes, size=size, mode="bilinear", antialias=True)
-            parts.append(self._network(larger)[:, : self._dimensions].cpu().numpy())
-        return np.concatenate(parts)
+    def forward(self, images: Tensor) -> Tensor:
+        """(n, dimensions) float32."""
+        size = (INCEPTION_SIDE, INCEPTION_SIDE)
+        planes = images.float() / 127.5 - 1
+        larger = interpolate(planes, size=size, mode="bilinear", antialias=True)
+        features: Tensor = self.network(larger)[:, : self.num_features]
+        return features

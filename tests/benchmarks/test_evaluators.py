@@ -14,7 +14,6 @@ import torch
 from benchmarks.evaluators.networks import IResNet50
 from benchmarks.evaluators.pictures import pictures
 from benchmarks.evaluators.timing import compare
-from benchmarks.evaluators.whole import Fid
 from monitor.quality import FaceQuality
 
 ROOT = Path(__file__).parents[2]
@@ -85,12 +84,3 @@ def test_r50_has_the_size_of_arcface() -> None:
     assert features.shape == (2, 512)
     parameters = sum(p.numel() for p in network.parameters())
     assert parameters == pytest.approx(43.6e6, rel=0.01)
-
-
-def test_distance_of_fid_is_frechets() -> None:
-    fid = Fid.__new__(Fid)
-    fid._dimensions, fid._mean, fid._covariance = 2, np.zeros(2), np.diag([4.0, 9.0])
-    features = np.array([[1.0, 0], [-1.0, 0], [0, 1.0], [0, -1.0]]) * np.sqrt(1.5) + 3
-    fid._features = lambda images: features  # type: ignore[method-assign]
-    # Deviations 1 and 1 beside 2 and 3, means 3 and 3 beside 0: 9 + 9 + 1 + 4.
-    assert fid.distance(np.zeros((4, 8, 8, 3), np.uint8)) == pytest.approx(23, abs=1e-4)
