@@ -18,7 +18,7 @@ export class Details {
 }
 
 export function rowsOf(detail) {
-  const {networks, config, segments, started, worker, diversity, checkpoints} = detail;
+  const {networks, config, segments, started, quality, diversity, checkpoints} = detail;
   const rows = [["started", formatDate(started)]];
   for (const [name, network] of Object.entries(networks ?? {})) {
     const {parameters, tensors, weights} = network;
@@ -48,7 +48,7 @@ export function rowsOf(detail) {
     const size = `${formatCount(modes)} modes, ceiling ${formatNumber(ceiling)} nats`;
     rows.push(["reference", `${reference}, ${size}`]);
   }
-  if (worker?.quality) rows.push(["quality by", show(worker.quality)]);
+  if (quality) rows.push(["quality by", show(quality.evaluator)]);
   return rows;
 }
 

@@ -198,8 +198,8 @@ export class RunPage {
   }
 
   panelOptions() {
-    const {diversity, worker} = this.feed.detail ?? {};
-    const known = {ceiling: diversity?.ceiling ?? null, quality: worker?.quality ?? null};
+    const {diversity, quality} = this.feed.detail ?? {};
+    const known = {ceiling: diversity?.ceiling ?? null, quality: quality?.evaluator ?? null};
     return {...this.address.state, ...known, narrow: innerWidth < narrowWidth};
   }
 

@@ -84,8 +84,8 @@ export class Surroundings {
   }
 
   panels() {
-    const {metrics = [], worker} = this.feed.detail ?? {};
-    const options = {unit: this.unit, quality: worker?.quality};
+    const {metrics = [], quality} = this.feed.detail ?? {};
+    const options = {unit: this.unit, quality: quality?.evaluator};
     return panelsAround(this.alert, metrics, options);
   }
 

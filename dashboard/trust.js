@@ -69,7 +69,7 @@ const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 // What the server tells of the road from trainer to page; a field it leaves out is left out here.
 // Plain facts say how it is made, not whether something is missing: a phone has no room for them.
-export function factsOf({lag, drops, worker, diversity, status}) {
+export function factsOf({lag, drops, worker, quality, diversity, status}) {
   const facts = [];
   const add = (text, title = "", tone = "") => facts.push({text, title, tone});
   if (lag && status === "running") {
@@ -97,7 +97,7 @@ export function factsOf({lag, drops, worker, diversity, status}) {
       dead ? "bad" : ""
     );
   if (worker) addWorker(worker, status, add);
-  if (worker?.quality) add(`Q by ${worker.quality}`, qualityText(worker.quality), "plain");
+  if (quality) add(`Q by ${quality.evaluator}`, qualityText(quality.evaluator), "plain");
   if (diversity) {
     const {embedder, reference, modes} = diversity;
     const title = `${formatCount(modes)} modes in the reference set`;

@@ -45,6 +45,10 @@ class Evaluator(Protocol):
 class QualityEvaluator(Evaluator, Protocol):
     """Scores samples; their mean is Q."""
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What else defines its scores, as JSON; kept with the run for people to read."""
+
     def score(self, samples: Samples) -> NDArray[np.floating]:
         """(n,) scores, 0 (bad) … 1 (good).
 

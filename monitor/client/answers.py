@@ -106,6 +106,7 @@ class RunDetail(RunSummary):
     problems: list[dict[str, Any]]
     lag: dict[str, float]
     worker: dict[str, Any]
+    quality: dict[str, Any] | None
     diversity: dict[str, Any] | None
     stop: Stop | None
     checkpoints: list[dict[str, Any]]

@@ -35,6 +35,7 @@ class _Foreign:
 
     def __init__(self, target: str, name: str, patience: Patience) -> None:
         self.name = name
+        self.settings: dict[str, Any] = {}
         self._patience = patience
         self._call, self.sha256 = load_callable(target)
 

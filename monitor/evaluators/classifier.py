@@ -1,5 +1,7 @@
 """Networks as evaluators: a classifier's certainty is Q, any network's output a feature for D."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,7 @@ class ClassifierScores:
     def __init__(self, network: Network, name: str, of_class: int | None) -> None:
         self.name, self.provider, self.sha256 = name, network.provider, network.sha256
         self._network, self._class = network, of_class
+        self.settings: dict[str, Any] = {}
         if network.dimension is not None:
             self._check(network.dimension)
 

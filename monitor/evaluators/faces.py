@@ -1,6 +1,8 @@
 """Faces: Q by MTCNN's face probability, D by ArcFace's features of aligned crops."""
 
-from typing import Protocol
+import hashlib
+import json
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,10 @@ from monitor.quality import Detection
 
 class Detector(Protocol):
     """What finds faces: `monitor.quality.FaceQuality`."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that defines what it finds."""
 
     def detect(self, images: NDArray[np.uint8]) -> Detection:
         """The likeliest face of each of (n, H, W, 3) uint8 RGB images."""
@@ -33,6 +39,7 @@ class FaceFinder:
         self, detector: Detector, device: str = "cpu", max_gpu_bytes: int = MAX_GPU_BYTES
     ) -> None:
         self.device, self.max_gpu_bytes = device, max_gpu_bytes
+        self.settings = detector.settings
         self._detector = detector
         self._last: tuple[Samples, NDArray[np.uint8], Detection] | None = None
 
@@ -56,11 +63,12 @@ class FaceScores:
     """
 
     name = "mtcnn"
-    sha256 = ""
 
     def __init__(self, finder: FaceFinder) -> None:
         self._finder = finder
-        self.provider = finder.device
+        self.provider, self.settings = finder.device, finder.settings
+        told = json.dumps(self.settings, sort_keys=True)
+        self.sha256 = hashlib.sha256(told.encode()).hexdigest()
 
     def score(self, samples: Samples) -> NDArray[np.float32]:
         """Probability of the likeliest face in each sample, 0 without one."""

@@ -8,6 +8,7 @@ number or one a mode, ``labels`` may be left out.
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,7 @@ class PointScores:
 
     def __init__(self, mixture: Mixture, name: str) -> None:
         self.name, self.sha256 = name, mixture.sha256
+        self.settings: dict[str, Any] = {}
         self._mixture = mixture
 
     def score(self, samples: Samples) -> NDArray[np.float64]:

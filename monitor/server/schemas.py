@@ -142,6 +142,14 @@ class WorkerInfo(BaseModel):
     images_per_s: Number = Field(default=None, examples=[71.0])
 
 
+class QualityInfo(BaseModel):
+    """What Q was measured with."""
+
+    evaluator: str = Field(examples=["mtcnn"])
+    sha256: str = Field(description="of what decides its scores")
+    settings: dict[str, Any] = Field(examples=[{"min_face_size": 20}])
+
+
 class DiversityInfo(BaseModel):
     """What D was measured with."""
 
@@ -163,6 +171,7 @@ class RunDetail(RunSummary):
     problems: list[ProblemInfo]
     lag: LagInfo
     worker: WorkerInfo | NoWorker
+    quality: QualityInfo | None = Field(description="null until a Q point came")
     diversity: DiversityInfo | None = Field(description="null until a D point came")
     stop: StopInfo | None = Field(description="null unless its trainer is asked to stop")
     checkpoints: list[PinnedInfo] = Field(description="from before turning points, oldest first")

@@ -33,11 +33,13 @@ class Artifacts:
         grid: encoded image grid.
         modes: JSON of the mode histogram.
         provenance: embedder and reference that made D, or None.
+        scoring: evaluator that made Q, or None.
     """
 
     grid: bytes = b""
     modes: bytes = b""
     provenance: dict[str, Any] | None = None
+    scoring: dict[str, Any] | None = None
 
 
 NO_ARTIFACTS = Artifacts()
@@ -103,7 +105,7 @@ def payload_of(
     """
     newest = int(block.rows.seq.argmax())
     last_row, last_step = int(block.rows.seq[newest]), int(block.rows.step[newest])
-    provenance = json.dumps(artifacts.provenance) if artifacts.provenance else ""
+    made_with = {"provenance": artifacts.provenance, "scoring": artifacts.scoring}
     return json.dumps(
         {
             "run": block.run,
@@ -127,7 +129,7 @@ def payload_of(
             "most_events": MOST_EVENTS,
             "dead": dead,
             "most_dead": MOST_DEAD_LETTERS,
-            "provenance": provenance,
+            "made_with": {name: json.dumps(told) for name, told in made_with.items() if told},
             **parts,
         }
     )

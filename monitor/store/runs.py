@@ -53,6 +53,7 @@ class RunRecord:
         pushed_rows, done_rows: newest push and how many rows are stored, per kind.
         pushed_steps, done_steps, done_times: likewise steps and times.
         provenance: embedder, reference, modes and ceiling of its newest D, or None.
+        scoring: evaluator, hash and settings of its newest Q, or None.
         watch: state of the detector, or None.
         stop: what its trainer is asked for, or None.
         pinned: checkpoints from before turning points, in the order of the alerts.
@@ -79,6 +80,7 @@ class RunRecord:
     done_steps: dict[str, int]
     done_times: dict[str, float]
     provenance: dict[str, Any] | None
+    scoring: dict[str, Any] | None
     watch: dict[str, Any] | None
     stop: Stop | None
     pinned: list[Pinned]
@@ -166,6 +168,7 @@ def record_of(run: str, group: Sequence[Mapping[str, str]], now_s: float) -> Run
         done_steps={kind: int(float(value)) for kind, value in done["step"].items()},
         done_times=done["time"],
         provenance=json.loads(rows["provenance"]) if "provenance" in rows else None,
+        scoring=json.loads(rows["scoring"]) if "scoring" in rows else None,
         watch=json.loads(watch["state"]) if "state" in watch else None,
         stop=parse_stop(control, newest),
         pinned=parse_pinned(meta, processes, raised, ended=status != "running"),

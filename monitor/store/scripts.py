@@ -120,7 +120,7 @@ end
 keep(KEYS[11], ARGV[5])
 keep(KEYS[12], ARGV[6])
 redis.call('DEL', KEYS[10])
-if job.provenance ~= '' then redis.call('HSET', KEYS[4], 'provenance', job.provenance) end
+for field, told in pairs(job.made_with) do redis.call('HSET', KEYS[4], field, told) end
 if job.event ~= '' then
   redis.call('XADD', KEYS[7], 'MAXLEN', '~', job.most_events, '*', 'event', 'points',
     'data', job.event)

@@ -64,6 +64,13 @@ class Evaluators:
         """Whether the modes and features of a batch are those of this embedder and reference."""
         return batch.measured_with in ("", self.measures_with)
 
+    def scoring(self) -> dict[str, Any] | None:
+        """What Q is measured with, to be kept with its run."""
+        if self.quality is None:
+            return None
+        known = self.quality
+        return {"evaluator": known.name, "sha256": known.sha256, "settings": known.settings}
+
     def provenance(self) -> dict[str, Any] | None:
         """What D is measured with, to be kept with its points."""
         if self.embedder is None or self.reference is None:

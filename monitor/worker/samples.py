@@ -62,7 +62,9 @@ class SamplesLane:
         block = Block(job.run, job.segment, "samples", chunk.rows)
         modes = add_points(block, batch, self._evaluators, chosen, self.stopwatch.timing)
         provenance = self._evaluators.provenance() if modes or batch.features else None
-        queue.finish(job, block, artifacts=Artifacts(bytes.fromhex(batch.grid), modes, provenance))
+        scoring = self._evaluators.scoring() if batch.scored_with else None
+        grid = bytes.fromhex(batch.grid)
+        queue.finish(job, block, artifacts=Artifacts(grid, modes, provenance, scoring))
 
     def tend(self, queue: JobQueue) -> None:
         """Nothing: batches wait for nobody."""

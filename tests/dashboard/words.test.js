@@ -71,10 +71,13 @@ test("facts name lag, drops, worker and who made D", () => {
 });
 
 test("facts name what computes Q", () => {
-  const worker = {seen: true, device: "cpu", quality: "points:mixture.json"};
-  const [said, by] = factsOf({status: "running", worker});
+  const worker = {seen: true, device: "cpu"};
+  const quality = {evaluator: "points:mixture.json"};
+  const [said, by] = factsOf({status: "running", worker, quality});
   assert.deepEqual([said.text, by.text], ["worker on cpu", "Q by points:mixture.json"]);
   assert.match(by.title, /three standard deviations/);
+  const [alone] = factsOf({status: "running", worker: {seen: true, device: null}});
+  assert.deepEqual([alone.text, alone.tone], ["no worker for Q and D", "warn"]);
 });
 
 test("what the server leaves out is left out, not invented", () => {

@@ -85,6 +85,7 @@ class Laboratory:
         grid: bytes = b"",
         modes: Mapping[str, Any] | None = None,
         provenance: dict[str, Any] | None = None,
+        scoring: dict[str, Any] | None = None,
     ) -> str:
         """Push a batch, and answer with one row; the run's id."""
         run.push_samples(step, np.zeros((BATCH, 3, 8, 8), np.uint8))
@@ -96,7 +97,8 @@ class Laboratory:
             header = decode(frame).header
             parts = self._queue.keep_part(job, header["part"], b"", last=header["last"])
         rows = Rows.one(job.row, step, step / 2, EPOCH_S + step)
-        artifacts = Artifacts(grid, json.dumps(modes).encode() if modes else b"", provenance)
+        histogram = json.dumps(modes).encode() if modes else b""
+        artifacts = Artifacts(grid, histogram, provenance, scoring)
         block = _block(job, "samples", rows, values)
         assert self._queue.finish(job, block, artifacts=artifacts)
         return job.run

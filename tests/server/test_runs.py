@@ -102,13 +102,19 @@ def test_detail_tells_where_the_run_was_taken_up_again(
     assert new["started"] >= old["started"]
 
 
-def test_detail_tells_what_d_was_measured_with(
+def test_detail_tells_what_q_and_d_were_measured_with(
     client: httpx.Client, laboratory: Laboratory
 ) -> None:
     made_with = {"embedder": "faces100", "reference": "faces100", "modes": 100, "ceiling": 4.605}
     run = laboratory.start("demo")
     laboratory.samples(run, 1, {"D": [3.1]}, provenance=made_with)
     assert client.get("/api/runs/demo").json()["diversity"] == made_with
+    assert client.get("/api/runs/demo").json()["quality"] is None
+    # Neither takes the other's place.
+    scoring = {"evaluator": "mtcnn", "sha256": "ab" * 32, "settings": {"min_face_size": 20}}
+    laboratory.samples(run, 2, {"Q": [0.9]}, scoring=scoring)
+    told = client.get("/api/runs/demo").json()
+    assert (told["quality"], told["diversity"]) == (scoring, made_with)
 
 
 def test_detail_tells_of_the_worker_that_beat_last(

@@ -28,6 +28,10 @@ class Painted:
         self.failure = failure
         self.seen = 0
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"network": "painted"}
+
     def detect(self, images: NDArray[np.uint8]) -> Detection:
         if self.failure:
             raise ImageError(self.failure)

@@ -125,6 +125,10 @@ def test_batch_becomes_points_picture_and_histogram(store: Store, samples: Worke
     assert record.latest["D"]["n"] == 30
     assert record.provenance is not None
     assert (record.provenance["embedder"], record.provenance["modes"]) == ("colour", 12)
+    assert record.scoring is not None
+    assert (record.scoring["evaluator"], record.scoring["settings"]) == (
+        "mtcnn", {"network": "painted"},
+    )  # fmt: skip
     assert store.data.hlen(keys.grids("demo")) == store.data.hlen(keys.modes("demo")) == 1
     assert nothing_waits(store)
 
