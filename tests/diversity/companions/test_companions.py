@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from prdc import compute_prdc
 
 from monitor.diversity.companions.companion import Sample, Score
 from monitor.diversity.companions.neighbours import NEIGHBOURS
@@ -44,6 +45,22 @@ def test_each_agrees_with_its_twin(n: int, r: int, d: int, shift: float) -> None
     assert frechet.value == pytest.approx(twin.frechet(known, rows), rel=1e-6)
     vendi = measured("vendi", made, None)["D.vendi"]
     assert vendi.value == pytest.approx(twin.vendi(rows), rel=1e-9)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.7])
+def test_neighbours_are_those_of_the_authors_library(shift: float) -> None:
+    made, real = drawn(200, 6, 1, shift), drawn(150, 6, 2)
+    theirs = compute_prdc(real, made, NEIGHBOURS)
+    found = {name: score.value for name, score in measured("prdc", made, real).items()}
+    assert found == pytest.approx(
+        {
+            "D.precision": theirs["precision"],
+            "D.recall": theirs["recall"],
+            "D.density": theirs["density"],
+            "D.prdc_coverage": theirs["coverage"],
+        },
+        rel=1e-12,
+    )
 
 
 def test_kernel_of_unit_vectors_is_not_scaled_down() -> None:
