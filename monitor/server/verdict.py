@@ -1,5 +1,6 @@
 """One sentence on each run: the detector's, unless the clock knows better."""
 
+from textwrap import shorten
 from typing import Any
 
 from monitor.server.schemas import Level, Verdict
@@ -10,6 +11,9 @@ from monitor.types import Alert
 #: Units of an age with their seconds; an age is told in the largest that it fills twice.
 UNITS = ((24 * 3600, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
+#: Longest error that the sentence quotes; the alert has all of it.
+CRASH_CHARACTERS = 160
+
 
 def judge(record: RunRecord, now_s: float) -> Verdict:
     """How the run does at `now_s`, Unix seconds by the Redis clock."""
@@ -18,7 +22,9 @@ def judge(record: RunRecord, now_s: float) -> Verdict:
     text = "Learning: too few points to judge."
     if summary is not None:
         ceiling = record.provenance["ceiling"] if record.provenance else None
-        level, text = verdict(summary, _as_alerts(open_alerts(record)), ceiling=ceiling)
+        # That the trainer is lost, its status says.
+        told = [alert for alert in open_alerts(record) if alert["kind"] != "trainer_lost"]
+        level, text = verdict(summary, _as_alerts(told), ceiling=ceiling)
     if record.status == "finished":
         return Verdict(level="finished", text=_joined(_finished(record), level, text))
     if record.status == "lost":
@@ -79,7 +85,8 @@ def _lost(record: RunRecord, now_s: float) -> str:
         return f"No points for {age_text(_silence_s(record, now_s))}: trainer lost."
     step = last_step(record)
     where = "before its first point" if step is None else f"at step {step:,}"
-    return f"Trainer lost {where}: {record.crash.rstrip('.')}."
+    crash = shorten(record.crash.rstrip("."), CRASH_CHARACTERS, placeholder="…")
+    return f"Trainer lost {where}: {crash}."
 
 
 def _silence_s(record: RunRecord, now_s: float) -> float:

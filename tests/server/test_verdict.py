@@ -89,6 +89,19 @@ def test_crash_is_told_at_once(client: httpx.Client, laboratory: Laboratory) -> 
     }
 
 
+def test_crash_is_told_once_and_in_short(client: httpx.Client, laboratory: Laboratory) -> None:
+    run = laboratory.start("demo")
+    laboratory.weights(run, {"S.G": [0.1]})
+    with contextlib.suppress(RuntimeError), run:
+        raise RuntimeError("CUDA out of memory. " + "Tried to allocate 2.00 GiB. " * 20)
+    laboratory.watched("demo", HEALTHY, [alert("demo", "trainer_lost", 1)])
+    text = shown(client)["verdict"]["text"]
+    ending, _, rest = text.partition("…. ")
+    assert ending.startswith("Trainer lost at step 1: RuntimeError: CUDA out of memory.")
+    assert len(ending) < 200
+    assert rest.startswith("Healthy")
+
+
 @pytest.mark.parametrize("ahead_s", [0, 3600])
 def test_silence_goes_by_the_clock_of_redis_where_the_trainers_is_ahead(
     client: httpx.Client, laboratory: Laboratory, ahead_s: float
