@@ -122,7 +122,6 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
-    from monitor.worker.cores import usable_cores
     from monitor.worker.evaluators import choose_device, load_evaluators
     from monitor.worker.loop import Worker
     from monitor.worker.memory import keep_freed
@@ -132,12 +131,21 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
     if choose_device(settings.device) == "cpu":
         os.nice(NICENESS)
         # Before anything is loaded: the embedder takes as many.
-        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // 2)))
+        torch.set_num_threads(_threads(torch.get_num_threads()))
     _limit_blas(torch.get_num_threads())
     evaluators = load_evaluators(settings)
     # Whoever starts a worker must see what its numbers will come from.
     notices.info("worker: %s", evaluators.said())
     return Worker(store, SamplesLane(evaluators))
+
+
+def _threads(most: int) -> int:
+    """Half of the cores that this process may use, by its affinity and its container's quota; no
+    more than torch has by itself, which heeds OMP_NUM_THREADS."""
+    from joblib import cpu_count
+
+    half: int = cpu_count() // 2
+    return max(1, min(most, half))
 
 
 def _limit_blas(threads: int) -> None:

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import joblib
 import numpy as np
+import pytest
 
-from monitor.cli.worker import NICENESS
+from monitor.cli.worker import NICENESS, _threads
 from monitor.store.connection import Store
 from monitor.store.runs import read_run
 from tests.store.posting import Trainer, samples_frame
@@ -30,6 +32,16 @@ def test_blas_has_one_thread_in_the_fast_lane() -> None:
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, env=many
     )
     assert done.stdout.split() == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("of_torch", "of_process", "expected"), [(8, 4, 2), (128, 128, 64), (1, 64, 1), (16, 1, 1)]
+)
+def test_half_of_the_cores_that_it_may_use(
+    monkeypatch: pytest.MonkeyPatch, of_torch: int, of_process: int, expected: int
+) -> None:
+    monkeypatch.setattr(joblib, "cpu_count", lambda: of_process)
+    assert _threads(of_torch) == expected
 
 
 #: An evaluator that tells its process's niceness and never answers.
