@@ -9,7 +9,6 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, InstanceOf, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -174,12 +173,6 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
-
-    @property
-    def own_hosts(self) -> frozenset[str]:
-        """Names under which people may ask for the server: where it listens, and its proxy's."""
-        names = self.host, urlsplit(self.public_url).hostname
-        return frozenset(name for name in names if name)
 
     def found_redis(self) -> tuple[str, str | None]:
         """URLs of the durable and the volatile Redis: told, else of a running `sqd up`.

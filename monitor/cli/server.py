@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from monitor.cli.options import SERVER, takes_settings
 from monitor.config import Settings
@@ -70,6 +71,11 @@ def address(listener: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
+def own_hosts(settings: Settings) -> set[str]:
+    """Names under which people may ask for the server: where it listens, and its proxy's."""
+    return {settings.host, urlsplit(settings.public_url).hostname or settings.host}
+
+
 def page_url(settings: Settings, listener: socket.socket) -> str:
     """Where people reach the page, as far as we know."""
     if settings.public_url:
@@ -101,7 +107,7 @@ def serve(
         store,
         token=settings.token.get_secret_value() if settings.token else None,
         read_token=settings.read_token.get_secret_value() if settings.read_token else None,
-        allowed_hosts=LOOPBACK_HOSTS | settings.own_hosts if settings.is_loopback else None,
+        allowed_hosts=LOOPBACK_HOSTS | own_hosts(settings) if settings.is_loopback else None,
         rules=settings.rules,
     )
     server = Server(app, log_config=None, server_header=False)

@@ -2,7 +2,7 @@
 
 import socket
 
-from monitor.cli.server import listen
+from monitor.cli.server import listen, own_hosts
 from monitor.config import load_settings
 
 
@@ -16,5 +16,5 @@ def test_no_answer_waits_for_the_acknowledgement_of_its_head() -> None:
 
 def test_names_it_answers_to_are_its_own_and_its_proxys() -> None:
     settings = load_settings(host="127.0.0.2", public_url="https://Monitor.example.org:8443/sqd")
-    assert settings.own_hosts == {"127.0.0.2", "monitor.example.org"}
-    assert load_settings().own_hosts == {"127.0.0.1"}
+    assert own_hosts(settings) == {"127.0.0.2", "monitor.example.org"}
+    assert own_hosts(load_settings()) == {"127.0.0.1"}
