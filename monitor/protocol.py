@@ -57,6 +57,19 @@ class QualityEvaluator(Evaluator, Protocol):
         """
 
 
+class Bound(Protocol):
+    """What a reference set knows its embedder by."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def dimension(self) -> int | None: ...
+
+
 class Embedder(Evaluator, Protocol):
     """Turns samples into features; the modes nearest to them make D."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from safetensors.numpy import save
 from monitor.diversity.feature_sample import MOST_FEATURES, FeatureSample
 from monitor.diversity.shipped import DATA
 from monitor.errors import ReferenceError
+from monitor.protocol import Bound
 
 if TYPE_CHECKING:
     from monitor.diversity.embedder import Embedder
@@ -26,19 +27,6 @@ if TYPE_CHECKING:
 FORMAT = "sqd-reference-1"
 #: Ending of the files.
 SUFFIX = ".safetensors"
-
-
-class Bound(Protocol):
-    """What a reference set knows its embedder by (see `monitor.protocol.Embedder`)."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def sha256(self) -> str: ...
-
-    @property
-    def dimension(self) -> int | None: ...
 
 
 @dataclass(frozen=True, eq=False)

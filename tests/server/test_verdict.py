@@ -75,11 +75,16 @@ def test_lost_says_since_when(client: httpx.Client, laboratory: Laboratory) -> N
     }
 
 
-def test_crash_is_told_at_once(client: httpx.Client, laboratory: Laboratory) -> None:
+def crashed(laboratory: Laboratory, words: str) -> None:
+    """A run that died of a RuntimeError at step 1."""
     run = laboratory.start("demo")
     laboratory.weights(run, {"S.G": [0.1]})
     with contextlib.suppress(RuntimeError), run:
-        raise RuntimeError("CUDA out of memory.")
+        raise RuntimeError(words)
+
+
+def test_crash_is_told_at_once(client: httpx.Client, laboratory: Laboratory) -> None:
+    crashed(laboratory, "CUDA out of memory.")
     told = shown(client)
     assert (told["status"], told["finished"]) == ("lost", None)
     assert told["crash"] == "RuntimeError: CUDA out of memory."
@@ -90,10 +95,7 @@ def test_crash_is_told_at_once(client: httpx.Client, laboratory: Laboratory) -> 
 
 
 def test_crash_is_told_once_and_in_short(client: httpx.Client, laboratory: Laboratory) -> None:
-    run = laboratory.start("demo")
-    laboratory.weights(run, {"S.G": [0.1]})
-    with contextlib.suppress(RuntimeError), run:
-        raise RuntimeError("CUDA out of memory. " + "Tried to allocate 2.00 GiB. " * 20)
+    crashed(laboratory, "CUDA out of memory. " + "Tried to allocate 2.00 GiB. " * 20)
     laboratory.watched("demo", HEALTHY, [alert("demo", "trainer_lost", 1)])
     text = shown(client)["verdict"]["text"]
     ending, _, rest = text.partition("…. ")
