@@ -1,5 +1,6 @@
 """What a person does with the images: scrub, hold one batch beside another, read its modes."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from monitor.server.app import create_app
 from monitor.store.connection import Store
 from tests.e2e.tabs import opened
-from tests.e2e.turned import BATCHES, SPACING, turn
+from tests.e2e.turned import BATCHES, SPACING, picture, turn
 from tests.server.laboratory import Laboratory
+from trainer_hooks import Run
 
 pytestmark = pytest.mark.e2e
 
@@ -20,12 +22,17 @@ WAIT_MS = 30_000
 NEWEST, EARLY = (BATCHES - 1) * SPACING, 50
 
 
+@pytest.fixture
+def run(laboratory: Laboratory) -> Run:
+    """A run whose modes have gone."""
+    return turn(laboratory, "turned")
+
+
 @pytest.fixture(params=[1400, 390], ids=["wide", "narrow"])
 def page(
-    request: pytest.FixtureRequest, store: Store, laboratory: Laboratory, browser: Browser
+    request: pytest.FixtureRequest, store: Store, run: Run, browser: Browser
 ) -> Iterator[Page]:
-    """A browser at a run whose modes have gone."""
-    turn(laboratory, "turned")
+    """A browser at it."""
     with opened(browser, create_app(store), width=request.param) as tab:
         yield tab
 
@@ -86,3 +93,32 @@ def test_a_batch_is_held_beside_another(page: Page, artifacts: Path) -> None:
     expect(grid(page, EARLY)).to_be_hidden()
     expect(grid(page, NEWEST)).to_be_visible()
     page.wait_for_url("**/runs/turned", timeout=WAIT_MS)
+
+
+def test_step_that_comes_again_shows_its_new_picture(
+    page: Page, laboratory: Laboratory, run: Run
+) -> None:
+    page.goto(f"/runs/turned?step={EARLY}")
+    expect(grid(page, EARLY)).to_be_visible(timeout=WAIT_MS)
+    before = grid(page, EARLY).get_attribute("src")
+    for step in (EARLY - SPACING, EARLY):
+        laboratory.samples(run, step, {"Q": [0.9], "D": [2.0]}, grid=picture(99))
+    expect(grid(page, EARLY)).to_have_attribute("src", re.compile("take=1"), timeout=WAIT_MS)
+    assert before is not None
+    assert "take" not in before
+    # What came after it the first time is of a past undone.
+    expect(samples(page)).to_contain_text("newest")
+    expect(grid(page, NEWEST)).to_be_hidden()
+
+
+def test_modes_that_did_not_come_are_asked_for_again(
+    page: Page, laboratory: Laboratory, run: Run
+) -> None:
+    page.route("**/modes/*", lambda route: route.abort())
+    page.goto("/runs/turned")
+    modes = page.get_by_role("region", name="Modes")
+    expect(modes).to_contain_text("does not answer", timeout=WAIT_MS)
+    page.unroute("**/modes/*")
+    later = NEWEST + 1
+    laboratory.weights(run, {"S.G": [0.002], "S.D": [0.002]}, steps=[later])
+    expect(modes).to_contain_text("6 of 8 unseen · n = 80", timeout=WAIT_MS)
