@@ -35,7 +35,8 @@ from monitor.worker.memory import keep_freed
 PARTS = ("limits", "quality", "diversity", "stability", "whole")
 #: Distributions whose versions are recorded.
 PACKAGES = (
-    *("torch", "torchvision", "numpy", "scipy", "onnxruntime", "insightface", "facenet-pytorch"),
+    *("torch", "torchvision", "torchmetrics", "numpy", "onnxruntime", "insightface"),
+    "facenet-pytorch",
 )
 #: What --quick takes instead: every row once, no figure worth a look.
 QUICK: dict[str, Any] = {
@@ -55,7 +56,7 @@ QUICK_LIMITS = {"side": 64, "vector": 4096}
 #: Length of an ArcFace feature.
 FEATURE = 512
 NOTES = (
-    "FID: torchvision's Inception v3 with random weights, 2048 features, scipy.linalg.sqrtm; the "
+    "FID: torchmetrics', of torchvision's Inception v3 with random weights, 2048 features; the "
     "reference's statistics are there already. For its time only: its value means nothing.",
     "r50: ArcFace's IResNet-50 with random weights, through onnxruntime. For its time only.",
     "Errors of an angle are relative, against 80-bit arithmetic, at the angles named (radians).",

@@ -16,8 +16,10 @@ from monitor.diversity.shipped import DATA as DATA
 from monitor.diversity.zoo import pack_files
 from monitor.errors import EmbedderError, ImageError
 
-#: Crops of one run of the network: 38 MB of input, enough to fill a GPU.
+#: Crops of one run of the network on a GPU: 38 MB of input, enough to fill it.
 _BATCH = 256
+#: The same on a CPU, where a run of 256 falls out of the cache: 2.4 MB. (It took a fifth longer.)
+_CPU_BATCH = 16
 #: Bytes hashed at a time.
 _HASH_CHUNK_BYTES = 2**20
 
@@ -60,7 +62,7 @@ class Embedder:
         if isinstance(crops, Tensor) and (self.provider == CPU or not crops.is_cuda):
             crops = crops.cpu().numpy()
         features = np.empty((len(crops), self.dimension), np.float32)
-        for start in range(0, len(crops), size := _batch_size(self._model)):
+        for start in range(0, len(crops), size := _batch_size(self._model, self.provider)):
             part = crops[start : start + size]
             features[start : start + size] = (
                 _forward(self._model, part)
@@ -125,14 +127,21 @@ def _load(path: Path, asked: list[Any]) -> Any:
         raise EmbedderError(f"cannot load {path} as an ONNX model: {error}") from error
 
 
-def _batch_size(model: Any) -> int:
+def _batch_size(model: Any, provider: str) -> int:
     batch = model.input_shape[0]
-    return batch if isinstance(batch, int) else _BATCH
+    free = _CPU_BATCH if provider == CPU else _BATCH
+    return batch if isinstance(batch, int) else free
 
 
 def _forward(model: Any, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     # insightface derives mean and deviation from the graph; the usual (x − 127.5)/127.5, or none.
-    features: NDArray[np.float32] = model.forward(crops.transpose(0, 3, 1, 2).astype(np.float32))
+    # Its own `forward` takes three copies for this, the last one not contiguous.
+    pixels = np.empty((len(crops), 3, *crops.shape[1:3]), np.float32)
+    np.subtract(crops.transpose(0, 3, 1, 2), np.float32(model.input_mean), out=pixels)
+    pixels /= np.float32(model.input_std)
+    features: NDArray[np.float32] = model.session.run(
+        model.output_names, {model.input_name: pixels}
+    )[0]
     return features
 
 

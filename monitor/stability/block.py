@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.stability.angle import AngleTerms, Weights
+from monitor.stability.angle import CHUNK_ELEMENTS, AngleTerms, Weights, elements_of
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-#: Elements converted to float64 at a time: three buffers of 512 KiB stay in a core's cache (2 MiB
-#: ones take up to eight times as long).
-ARRAY_ELEMENTS = 64 * 1024
-#: The same of tensors, 32 MiB a buffer: enough work for each launch on a GPU.
-TENSOR_ELEMENTS = 4 * 2**20
 
 
 def block_terms(
@@ -47,7 +41,7 @@ def _array_sums(snapshots: NDArray[Any], first: list[int], second: list[int]) ->
     sums = np.zeros((len(first), 3))
     # NaN and Inf are an answer here (`AngleTerms.finite`), not an accident to warn about.
     with np.errstate(invalid="ignore", over="ignore"):
-        for part in _columns(snapshots, len(first), ARRAY_ELEMENTS):
+        for part in _columns(snapshots, len(first), CHUNK_ELEMENTS):
             block = snapshots[:, part].astype(np.float64)
             w, d = block[first], block[second]
             d -= w
@@ -64,7 +58,7 @@ def _tensor_sums(snapshots: Tensor, first: list[int], second: list[int]) -> list
     # Lists as indices would be brought to the device anew for each part.
     earlier, later = (torch.tensor(rows, device=snapshots.device) for rows in (first, second))
     sums = torch.zeros(len(first), 3, dtype=torch.float64, device=snapshots.device)
-    for part in _columns(snapshots, len(first), TENSOR_ELEMENTS):
+    for part in _columns(snapshots, len(first), elements_of(snapshots)):
         block = snapshots[:, part].detach().double()
         w = block.index_select(0, earlier)
         d = block.index_select(0, later) - w

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.stability import angle_terms, block_terms
-from monitor.stability.block import ARRAY_ELEMENTS
+from monitor.stability.angle import CHUNK_ELEMENTS
 from tests.reference.angle import weight_angle as exact_angle
 from tests.stability.test_angle import ANGLES, rotated
 
@@ -30,11 +30,10 @@ def test_every_pair_agrees_with_fifty_digits(kind: Any, dtype: type[np.floating[
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count", [2, 5, ARRAY_ELEMENTS // 100])
-def test_chunks_add_up(kind: Any, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.stability.block.TENSOR_ELEMENTS", ARRAY_ELEMENTS)
+@pytest.mark.parametrize("count", [2, 5, CHUNK_ELEMENTS // 100])
+def test_chunks_add_up(kind: Any, count: int) -> None:
     rng = np.random.default_rng(0)
-    length = 2 * ARRAY_ELEMENTS // count + 3
+    length = 2 * CHUNK_ELEMENTS // count + 3
     snapshots = rng.standard_normal((count, length)).astype(np.float32)
     first, second = [0, 1, count - 2, count - 1], [1, 0, count - 1, 0]
     found = block_terms(kind(snapshots), first, second)
