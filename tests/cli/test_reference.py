@@ -1,6 +1,7 @@
 """`sqd reference`: from real faces on disk to a set that a worker takes."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,28 @@ from skimage.data import lfw_subset
 
 from monitor.config import load_settings
 from monitor.diversity.reference import load_reference
+from monitor.store.artifacts import read_modes
+from monitor.store.connection import Store
+from monitor.store.series import read_series
 from monitor.worker.evaluators import load_evaluators
+from monitor.worker.loop import Worker
+from monitor.worker.samples import SamplesLane
 from tests.cli.conftest import Sqd
 from tests.cli.test_usage import one_line
+from tests.store.posting import Trainer, samples_frame
 
 #: People, with this many pictures of each (the same face, brighter and brighter).
 PEOPLE, EACH = 6, 2
+#: Identities of CelebA.
+IDENTITIES = 10_177
+#: Callables of whoever starts the worker: an image is its own feature.
+CALLABLES = """
+def features(images):
+    return images.reshape(len(images), -1) - 127.5
+
+def scores(images):
+    return images.mean(axis=(1, 2, 3)) / 255
+"""
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +76,48 @@ def test_faces_become_a_set_that_a_worker_takes(sqd: Sqd, faces: Path, tmp_path:
     tabled = load_reference("tabled", home)
     assert tabled.labels == tuple(map(str, range(PEOPLE)))
     np.testing.assert_allclose(tabled.centroids, with_.reference.centroids, atol=1e-5)
+
+
+def test_a_set_of_celebas_size_on_the_whole_road(
+    sqd: Sqd, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two noisy pictures of each of 1000 people: the D of shared/numbers.md."""
+    (tmp_path / "callables.py").write_text(CALLABLES)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    rng = np.random.default_rng(8)
+    people = rng.integers(8, 248, (IDENTITIES, 12, 12, 3), np.uint8)
+    (tmp_path / "images").mkdir()
+    for person, pixels in enumerate(people):
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{person:06}.png", compress_level=0)
+    numbers = rng.permutation(IDENTITIES) + 1
+    table = tmp_path / "identity_CelebA.txt"
+    table.write_text("".join(f"{i:06}.png {number}\n" for i, number in enumerate(numbers)))
+    home, embedder = str(tmp_path / "home"), "python:callables:features"
+    built = sqd("reference", "build", "--name", "celeba", "--images", str(tmp_path / "images"),
+                "--identities", str(table), "--embedder", embedder, "--device", "cpu",
+                "--home", home)  # fmt: skip
+    assert f"{IDENTITIES} modes, {IDENTITIES} images" in built.out, built
+
+    settings = load_settings(home=home, reference="celeba", device="cpu", embedder=embedder,
+                             quality="python:callables:scores")  # fmt: skip
+    worker = Worker(store, SamplesLane(load_evaluators(settings)))
+    worker.ready()
+    noise = rng.integers(-8, 8, (2000, 12, 12, 3))
+    twice = (np.repeat(people[:1000], 2, axis=0) + noise).astype(np.uint8).transpose(0, 3, 1, 2)
+    trainer = Trainer(store)
+    for part, chunk in enumerate(np.split(twice, 4)):
+        trainer.post(samples_frame(chunk, part=part, last=part == 3))
+    while worker.step(wait_ms=1):
+        pass
+    series = read_series(store, "demo", ["D", "D.modes"], None, None)
+    assert series["D"].value.item() == pytest.approx(8.7086980590208, abs=1e-9)
+    assert series["D.modes"].value.item() == 1000
+    modes = read_modes(store, "demo", 0)
+    labels = load_reference("celeba", home).labels
+    assert labels is not None
+    there = {labels[i] for i in np.flatnonzero(modes["counts"])}
+    assert there == {str(number) for number in numbers[:1000]}
 
 
 def test_sets_are_listed_shown_moved_and_deleted(sqd: Sqd, tmp_path: Path) -> None:
