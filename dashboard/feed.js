@@ -48,7 +48,7 @@ export class RunFeed {
 
   async poll() {
     this.detail = await this.get(runPath(this.run));
-    const restarts = restartsOf(this.detail.segments ?? []);
+    const restarts = restartsOf(this.detail.segments ?? [], this.detail.remeasured);
     // what a process hides whose clock is behind, only the server knows
     if (JSON.stringify(restarts) !== JSON.stringify(this.restarts)) this.connection.refresh();
     this.restarts = restarts;

@@ -1,10 +1,11 @@
-// Where a run was taken up again: by a new process, or by steps that went back within one.
+// Where a run was taken up again: by a new process, or by steps that went back within one; and
+// where Q or D was measured with something else from then on.
 
 import {formatCount, formatDate} from "./format.js";
 
-// segments: as REST gives them. Returns [{step, time, word, text}] by step, those only whose rows are
-// not hidden: what comes later hides everything from its first step on.
-export function restartsOf(segments) {
+// segments, remeasured: as REST gives them. Returns [{step, time, word, text}] by step, those only
+// whose rows are not hidden: what comes later hides everything from its first step on.
+export function restartsOf(segments, remeasured = []) {
   const begun = segments.filter((segment) => segment.first_step !== null);
   const all = begun.flatMap((segment, i) => [
     ...(i > 0 ? [resumed(segment)] : []),
@@ -14,7 +15,7 @@ export function restartsOf(segments) {
   for (const restart of all.reverse()) {
     if (restart.step < (shown[0]?.step ?? Infinity)) shown.unshift(restart);
   }
-  return shown;
+  return [...shown, ...remeasured.map(measuredAnew)].sort((a, b) => a.step - b.step);
 }
 
 const resumed = ({first_step: step, started: time, host}) => ({
@@ -22,6 +23,15 @@ const resumed = ({first_step: step, started: time, host}) => ({
   time,
   word: "resumed",
   text: `Resumed at step ${formatCount(step)}, ${formatDate(time)}${host ? ` on ${host}` : ""}`
+});
+
+const measuredAnew = ({metric, step, time, before, after}) => ({
+  step,
+  time,
+  word: `${metric} measured anew`,
+  text:
+    `${metric} from step ${formatCount(step)} on is measured with ${after}, ` +
+    `before with ${before}`
 });
 
 const wentBack = ({step, time}) => ({

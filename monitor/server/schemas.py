@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from monitor.server.control_schemas import LimitsInfo, PinnedInfo, StopInfo
+from monitor.server.measured_schemas import DiversityInfo, QualityInfo, RemeasuredInfo
 from monitor.types import Severity, Status
 
 
@@ -142,23 +143,6 @@ class WorkerInfo(BaseModel):
     images_per_s: Number = Field(default=None, examples=[71.0])
 
 
-class QualityInfo(BaseModel):
-    """What Q was measured with."""
-
-    evaluator: str = Field(examples=["mtcnn"])
-    sha256: str = Field(description="of what decides its scores")
-    settings: dict[str, Any] = Field(examples=[{"min_face_size": 20}])
-
-
-class DiversityInfo(BaseModel):
-    """What D was measured with."""
-
-    embedder: str = Field(examples=["faces100"])
-    reference: str = Field(examples=["faces100"])
-    modes: int = Field(description="m, modes in the reference set", examples=[100])
-    ceiling: float = Field(description="ln m, the largest D, nats", examples=[4.605])
-
-
 class RunDetail(RunSummary):
     """Everything of one run beside its series."""
 
@@ -173,6 +157,7 @@ class RunDetail(RunSummary):
     worker: WorkerInfo | NoWorker
     quality: QualityInfo | None = Field(description="null until a Q point came")
     diversity: DiversityInfo | None = Field(description="null until a D point came")
+    remeasured: list[RemeasuredInfo] = Field(description="in the order of steps; not those hidden")
     stop: StopInfo | None = Field(description="null unless its trainer is asked to stop")
     checkpoints: list[PinnedInfo] = Field(description="from before turning points, oldest first")
     limits: LimitsInfo

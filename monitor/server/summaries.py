@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.server.control_schemas import LimitsInfo, PinnedInfo, StopInfo
+from monitor.server.measured_schemas import DiversityInfo, QualityInfo, RemeasuredInfo
 from monitor.server.schemas import (
-    DiversityInfo,
     LagInfo,
     LastAlert,
     LatestPoint,
     Network,
     NoWorker,
     ProblemInfo,
-    QualityInfo,
     Rewind,
     RunDetail,
     RunSummary,
@@ -23,6 +22,7 @@ from monitor.server.verdict import judge, last_step, last_time, unseen_alerts
 from monitor.store.blocks import is_tensor_metric
 from monitor.store.lag import Lag
 from monitor.store.limits import NONE_OWN, OwnLimits
+from monitor.store.measures import name_of
 from monitor.store.runs import RunRecord
 from monitor.store.segments import Segment
 
@@ -53,6 +53,7 @@ def describe(
         worker=_worker(workers),
         quality=QualityInfo(**record.scoring) if record.scoring else None,
         diversity=DiversityInfo(**record.provenance) if record.provenance else None,
+        remeasured=_remeasured(record),
         stop=StopInfo(**record.stop.as_dict()) if record.stop else None,
         checkpoints=[PinnedInfo(**pinned.as_dict()) for pinned in record.pinned],
         limits=LimitsInfo(**own.as_dict()),
@@ -81,10 +82,30 @@ def _summary(record: RunRecord, now_s: float) -> dict[str, Any]:
     }
 
 
+def _remeasured(record: RunRecord) -> list[RemeasuredInfo]:
+    """By step; where newer rows hide the batch, its curve begins with them."""
+    begun = [(s.ordinal, 0, s.first_step) for s in record.segments if s.first_step is not None]
+    begun += [(place[0], row, place[1]) for *place, row in _rewinds(record, "samples")]
+    shown = []
+    for change in record.remeasured:
+        place = (change.ordinal, change.row)
+        if all(change.step < step for *newer, step in begun if tuple(newer) > place):
+            named = {"before": name_of(change.before), "after": name_of(change.after)}
+            told = {"metric": change.metric, "step": change.step, "time": change.time}
+            shown.append(RemeasuredInfo.model_validate(told | named))
+    return sorted(shown, key=lambda each: each.step)
+
+
+def _rewinds(record: RunRecord, kind: str) -> list[list[Any]]:
+    """Segment, step, time and row of each push at which steps went back."""
+    found: list[list[Any]] = (record.watch or {}).get("rewinds", {}).get(kind, {}).get("found", [])
+    return [[*place, -1][:4] for place in found]
+
+
 def _segment(record: RunRecord, segment: Segment) -> SegmentInfo:
     # Samples are pushed in the same loop as weights: both would tell of the same rewind.
     kind = "weights" if segment.rows["weights"] else "samples"
-    found = (record.watch or {}).get("rewinds", {}).get(kind, {}).get("found", [])
+    found = _rewinds(record, kind)
     return SegmentInfo(
         id=segment.id,
         host=segment.host,
@@ -92,7 +113,7 @@ def _segment(record: RunRecord, segment: Segment) -> SegmentInfo:
         first_step=segment.first_step,
         last_step=segment.last_step,
         rewinds=[
-            Rewind(step=step, time=t) for number, step, t in found if number == segment.ordinal
+            Rewind(step=step, time=t) for number, step, t, _ in found if number == segment.ordinal
         ],
     )
 

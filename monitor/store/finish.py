@@ -13,6 +13,7 @@ from monitor.store.counters import counted_points
 from monitor.store.edits import ALL_CHUNKS, edited
 from monitor.store.events import MOST_EVENTS, light_points, points_event
 from monitor.store.limits import MOST_GRIDS
+from monitor.store.measures import MADE_WITH
 from monitor.store.segments import ORDER_STRIDE
 from trainer_hooks import keys
 
@@ -105,7 +106,8 @@ def payload_of(
     """
     newest = int(block.rows.seq.argmax())
     last_row, last_step = int(block.rows.seq[newest]), int(block.rows.step[newest])
-    made_with = {"provenance": artifacts.provenance, "scoring": artifacts.scoring}
+    last_time = float(block.rows.time[newest])
+    place = {"ordinal": ordinal, "row": last_row, "step": last_step, "time": last_time}
     return json.dumps(
         {
             "run": block.run,
@@ -114,7 +116,7 @@ def payload_of(
             "rows": last_row + 1,
             "first_step": int(block.rows.step.min()),
             "last_step": last_step,
-            "last_time": float(block.rows.time[newest]),
+            "last_time": last_time,
             "offsets": [write.offset for write in writes],
             "chunks": edited(block),
             "all_chunks": ALL_CHUNKS,
@@ -129,10 +131,25 @@ def payload_of(
             "most_events": MOST_EVENTS,
             "dead": dead,
             "most_dead": MOST_DEAD_LETTERS,
-            "made_with": {name: json.dumps(told) for name, told in made_with.items() if told},
+            "made_with": _made_with(artifacts, place),
             **parts,
         }
     )
+
+
+def _made_with(artifacts: Artifacts, place: Mapping[str, float]) -> list[dict[str, Any]]:
+    """What metrics of a batch were made with, and the batch, should it be another than before."""
+    told = ((metric, *about, getattr(artifacts, about[0])) for metric, about in MADE_WITH.items())
+    return [
+        {
+            "field": field,
+            "same": same,
+            "told": json.dumps(made_with),
+            "at": json.dumps({"metric": metric, **place}),
+        }
+        for metric, field, same, made_with in told
+        if made_with
+    ]
 
 
 def _order(ordinal: int, row: int) -> int:

@@ -12,6 +12,7 @@ from monitor.store.checkpoints import Pinned, parse_pinned
 from monitor.store.connection import Store, reachable, text
 from monitor.store.control import Stop, parse_stop
 from monitor.store.deletion import delete_run
+from monitor.store.measures import CHANGES, Remeasured, parse_changes
 from monitor.store.segments import Segment, parse_segments, plain
 from monitor.store.series import visible_latest
 from trainer_hooks import keys
@@ -54,6 +55,7 @@ class RunRecord:
         pushed_steps, done_steps, done_times: likewise steps and times.
         provenance: embedder, reference, modes and ceiling of its newest D, or None.
         scoring: evaluator, hash and settings of its newest Q, or None.
+        remeasured: where Q or D was measured with something else from then on, as it was stored.
         watch: state of the detector, or None.
         stop: what its trainer is asked for, or None.
         pinned: checkpoints from before turning points, in the order of the alerts.
@@ -81,6 +83,7 @@ class RunRecord:
     done_times: dict[str, float]
     provenance: dict[str, Any] | None
     scoring: dict[str, Any] | None
+    remeasured: list[Remeasured]
     watch: dict[str, Any] | None
     stop: Stop | None
     pinned: list[Pinned]
@@ -169,6 +172,7 @@ def record_of(run: str, group: Sequence[Mapping[str, str]], now_s: float) -> Run
         done_times=done["time"],
         provenance=json.loads(rows["provenance"]) if "provenance" in rows else None,
         scoring=json.loads(rows["scoring"]) if "scoring" in rows else None,
+        remeasured=parse_changes(rows.get(CHANGES)),
         watch=json.loads(watch["state"]) if "state" in watch else None,
         stop=parse_stop(control, newest),
         pinned=parse_pinned(meta, processes, raised, ended=status != "running"),

@@ -9,6 +9,7 @@ one takes over; the mark keeps it from storing twice.
 """
 
 from monitor.store.counters import COUNT
+from monitor.store.measures import KEEP_MADE_WITH
 
 _CLAIM = """
 local function claimed()
@@ -120,7 +121,7 @@ end
 keep(KEYS[11], ARGV[5])
 keep(KEYS[12], ARGV[6])
 redis.call('DEL', KEYS[10])
-for field, told in pairs(job.made_with) do redis.call('HSET', KEYS[4], field, told) end
+for _, made in ipairs(job.made_with) do keep_made_with(KEYS[4], made) end
 if job.event ~= '' then
   redis.call('XADD', KEYS[7], 'MAXLEN', '~', job.most_events, '*', 'event', 'points',
     'data', job.event)
@@ -142,7 +143,7 @@ for field, by in pairs(job.counted) do count(KEYS[14], field, by) end
 #:   _KEEP_PARTS says
 #: ARGV 4 JSON, 5 image grid, 6 mode histogram, 7… column bytes
 #: Returns 'done', 'unclaimed' or 'deleted' (the run).
-FINISH = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}{COUNT}
+FINISH = f"""{_CLAIM}{_DONE}{_KEEP_PARTS}{COUNT}{KEEP_MADE_WITH}
 if not claimed() then return 'unclaimed' end
 if is_done() then return 'done' end
 {_STORE}
@@ -176,7 +177,7 @@ return 'done'
 #: KEYS 1 waiting points, 2 waiting rows, 3… as in FINISH, then held parts and settled calls of each
 #: ARGV 1 JSON of the points, 2 and 3 unused, 4… as in FINISH
 #: Returns 'done', 'settled' (one of them was, by another worker) or 'deleted' (the run).
-SETTLE = f"""{COUNT}
+SETTLE = f"""{COUNT}{KEEP_MADE_WITH}
 local points = cjson.decode(ARGV[1])
 for _, point in ipairs(points) do
   if not redis.call('ZSCORE', KEYS[1], point.point) then return 'settled' end

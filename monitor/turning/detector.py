@@ -1,6 +1,6 @@
 """The turning-point detector: one track a metric, and what they say together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from math import exp, isfinite
 from typing import Any
@@ -108,6 +108,19 @@ class TurningPointDetector:
             self._fusion.recoveries.breaks(step, broken)
             found.append(describe_nonfinite(step, broken))
         return found
+
+    def relearn(self, metrics: Iterable[str]) -> None:
+        """Forget what these metrics were: they are measured with something else from now on.
+
+        They are learnt anew; nothing waits any more for one that had turned to come back, since
+        nobody can tell.
+        """
+        for name in metrics:
+            old = self._tracks.get(name)
+            if old is not None:
+                new = self._tracks[name] = Track(name, step=old.step, value=old.value)
+                new.observed, new.gap, new.nonfinite = old.observed, old.gap, old.nonfinite
+                self._fusion.recoveries.let_go(name)
 
     def summary(self) -> dict[str, Any]:
         """Where every metric stands, fit for JSON; `verdict` makes a sentence of it.

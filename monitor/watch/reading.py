@@ -26,14 +26,18 @@ class Moment:
     """One row for the detector.
 
     Attributes:
+        row: its number in its segment.
         step, epoch, time: as the trainer said.
         values: by metric; NaN where it was not finite, None where there is no good value.
+        samples: behind D; 1 where there is no D.
     """
 
+    row: int
     step: int
     epoch: float | None
     time: float
     values: dict[str, float | None]
+    samples: float = 1.0
 
 
 class KindReader:
@@ -47,7 +51,7 @@ class KindReader:
     def __init__(self, kind: Kind, place: Sequence[int] = (0, 0)) -> None:
         self.kind = kind
         self._ordinal, self._row = place
-        self._ready: deque[tuple[int, Moment]] = deque()
+        self._ready: deque[Moment] = deque()
         self._limit = self._row
         self._overtaken: deque[tuple[float, int]] = deque()
         self._given_up = 0
@@ -62,12 +66,12 @@ class KindReader:
     @property
     def next_time(self) -> float | None:
         """When the next row was pushed; None if another page must be loaded first."""
-        return self._ready[0][1].time if self._ready else None
+        return self._ready[0].time if self._ready else None
 
     def take(self) -> Moment:
         """The next row."""
-        seq, moment = self._ready.popleft()
-        self._row = seq + 1 if self._ready else self._limit
+        moment = self._ready.popleft()
+        self._row = moment.row + 1 if self._ready else self._limit
         return moment
 
     def load(
@@ -136,20 +140,20 @@ class KindReader:
         return int(missing[0])
 
 
-def _moments(table: RowTable, limit: int) -> list[tuple[int, Moment]]:
-    """The rows before `limit`, with their numbers."""
+def _moments(table: RowTable, limit: int) -> list[Moment]:
+    """The rows before `limit`."""
     seqs = table.seq[table.seq < limit].tolist()
     values = {name: _usable(about) for name, about in table.metrics.items()}
     epochs = [None if np.isnan(epoch) else epoch for epoch in table.epoch.tolist()]
     steps, times = table.step.tolist(), table.time.tolist()
+    counts = table.metrics["D"].n.tolist() if "D" in table.metrics else [1.0] * len(steps)
     return [
-        (
-            seq,
-            Moment(
-                steps[i], epochs[i], times[i], {name: column[i] for name, column in values.items()}
-            ),
+        Moment(
+            *(row, steps[i], epochs[i], times[i]),
+            {name: column[i] for name, column in values.items()},
+            counts[i],
         )
-        for i, seq in enumerate(seqs)
+        for i, row in enumerate(seqs)
     ]
 
 

@@ -23,23 +23,24 @@ class Rewinds:
         self._found: list[list[float]] = state["found"]
         self.count: int = state.get("count", 0)
 
-    def see(self, segment: int, step: int, time: float) -> None:
+    def see(self, segment: int, step: int, time: float, row: int) -> None:
         """Take the next row.
 
         Args:
             segment: ordinal of its segment.
             step: of the push; the same step again is no rewind.
             time: of the push, Unix seconds.
+            row: its number in its segment.
         """
         if step < self._step:
             self.count += 1
             if segment == self._segment:
                 # What it hides is gone from the curves, and the older marks with it.
                 before = [found for found in self._found if found[1] < step]
-                self._found = [*before, [segment, step, time]][-MOST_REWINDS:]
+                self._found = [*before, [segment, step, time, row]][-MOST_REWINDS:]
         self._segment, self._step = segment, step
 
     def state(self) -> dict[str, Any]:
-        """`found` as [segment, step, time], oldest first, `last` as [segment, step], and `count`;
-        JSON."""
+        """`found` as [segment, step, time, row], oldest first, `last` as [segment, step], and
+        `count`; JSON. (Of older states, `found` has no row.)"""
         return {"last": [self._segment, self._step], "found": self._found, "count": self.count}

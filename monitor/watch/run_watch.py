@@ -9,6 +9,7 @@ from monitor.alerts.raising import turning_alert
 from monitor.errors import StoreError
 from monitor.store.blocks import KINDS, Kind, is_tensor_metric
 from monitor.store.connection import Store
+from monitor.store.measures import changes_of
 from monitor.store.segments import segments_of
 from monitor.store.series import kinds_of, metric_names
 from monitor.turning import TurningPointDetector
@@ -16,6 +17,7 @@ from monitor.turning.early import SCALARS
 from monitor.types import Alert
 from monitor.watch.reading import KindReader, Moment
 from monitor.watch.recovery import is_over
+from monitor.watch.remeasured import Remeasurements
 from monitor.watch.rewinds import Rewinds
 from monitor.watch.run_rules import RunRules
 
@@ -54,6 +56,7 @@ class RunWatch:
         self._detector = TurningPointDetector(sensitivity)
         self._readers = [KindReader(kind) for kind in KINDS]
         self._rewinds = {kind: Rewinds() for kind in KINDS}
+        self._remeasured = Remeasurements()
         if state is None or state.get("version") != STATE_VERSION:
             return
         try:
@@ -65,6 +68,7 @@ class RunWatch:
             return
         self._readers = [KindReader(kind, state["places"][kind]) for kind in KINDS]
         self._rewinds = {kind: Rewinds(state.get("rewinds", {}).get(kind)) for kind in KINDS}
+        self._remeasured = Remeasurements(state.get("remeasured"))
         self.rules = RunRules(run, state.get("rules"))
         self._grouping = Grouping(state.get("grouping"))
         self._anew = False
@@ -90,6 +94,7 @@ class RunWatch:
             "version": STATE_VERSION,
             "places": self.places,
             "rewinds": {kind: rewinds.state() for kind, rewinds in self._rewinds.items()},
+            "remeasured": self._remeasured.state(),
             "rules": self.rules.state(),
             "grouping": self._grouping.state(),
             "detector": self._detector.state(),
@@ -112,6 +117,8 @@ class RunWatch:
         for reader in self._readers:
             its_own = [name for name, kind in wanted.items() if kind == reader.kind]
             reader.load(store, self.run, segments, its_own, now_s)
+        # After the rows: one that is there has brought its change along.
+        self._remeasured.changes = changes_of(store, self.run)
         alerts: list[Alert] = []
         time = None
         while (moment := self._next()) is not None:
@@ -166,7 +173,9 @@ class RunWatch:
         reader = min(ready, key=lambda reader: reader.next_time or 0.0)
         moment = reader.take()
         self._ordinal = reader.place[0]
-        self._rewinds[reader.kind].see(self._ordinal, moment.step, moment.time)
+        self._rewinds[reader.kind].see(self._ordinal, moment.step, moment.time, moment.row)
+        if reader.kind == "samples":
+            self._detector.relearn(self._remeasured.at(self._ordinal, moment))
         return moment
 
 

@@ -80,6 +80,7 @@ class Evaluators:
             "embedder": self.embedder.name,
             "embedder_sha256": self.embedder.sha256,
             "reference": self.reference.name,
+            "reference_sha256": self.reference.sha256,
             "modes": modes,
             "ceiling": math.log(modes),
         }

@@ -38,6 +38,23 @@ test("a mark in what is hidden by a later one is hidden with it", () => {
   assert.equal(restartsOf([segment(0, [90]), segment(90)])[0].text.slice(0, 7), "Resumed");
 });
 
+test("a metric that is measured with something else has a mark among them", () => {
+  const sides = {before: "a and reference b", after: "a and reference c"};
+  const change = {metric: "D", step: 1200, time: 7000, ...sides};
+  const marks = restartsOf([segment(0), segment(1300)], [change]);
+  assert.deepEqual(
+    marks.map(({step, word}) => [step, word]),
+    [
+      [1200, "D measured anew"],
+      [1300, "resumed"]
+    ]
+  );
+  assert.equal(
+    marks[0].text,
+    "D from step 1,200 on is measured with a and reference c, before with a and reference b"
+  );
+});
+
 test("processes that have pushed nothing yet are not there", () => {
   assert.deepEqual(stepsOf([segment(null), segment(7)]), []);
   assert.deepEqual(stepsOf([segment(3), segment(null)]), []);

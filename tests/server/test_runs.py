@@ -1,6 +1,7 @@
 """The list of runs, one run, its alerts and its removal."""
 
 import socket
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -108,6 +109,8 @@ def test_detail_tells_what_q_and_d_were_measured_with(
     made_with = {"embedder": "faces100", "reference": "faces100", "modes": 100, "ceiling": 4.605}
     run = laboratory.start("demo")
     laboratory.samples(run, 1, {"D": [3.1]}, provenance=made_with)
+    # Of a run that an older worker measured, no hash is known.
+    made_with |= {"embedder_sha256": "", "reference_sha256": ""}
     assert client.get("/api/runs/demo").json()["diversity"] == made_with
     assert client.get("/api/runs/demo").json()["quality"] is None
     # Neither takes the other's place.
@@ -115,6 +118,31 @@ def test_detail_tells_what_q_and_d_were_measured_with(
     laboratory.samples(run, 2, {"Q": [0.9]}, scoring=scoring)
     told = client.get("/api/runs/demo").json()
     assert (told["quality"], told["diversity"]) == (scoring, made_with)
+
+
+def test_detail_tells_where_another_evaluator_took_over(
+    client: httpx.Client, laboratory: Laboratory
+) -> None:
+    def by(name: str) -> dict[str, Any]:
+        return {"evaluator": name, "sha256": name, "settings": {}}
+
+    run = laboratory.start("demo")
+    for step, name in ((10, "a"), (20, "a"), (30, "b"), (40, "c"), (25, "c"), (35, "c")):
+        laboratory.samples(run, step, {"Q": [0.9]}, scoring=by(name))
+    watch = Watch(laboratory.store)
+    watch.tick()
+    watch.release()
+    # From step 25 on newer rows hide what "b" measured, and where "c" began.
+    assert client.get("/api/runs/demo").json()["remeasured"] == []
+    laboratory.samples(run, 45, {"Q": [0.9]}, scoring=by("d"))
+    told = {"metric": "Q", "step": 45, "time": EPOCH_S + 45, "before": "c", "after": "d"}
+    assert client.get("/api/runs/demo").json()["remeasured"] == [told]
+    run.finish()
+    again = laboratory.start("demo", resume=True)
+    laboratory.samples(again, 50, {"Q": [0.9]}, scoring=by("d"))
+    assert client.get("/api/runs/demo").json()["remeasured"] == [told]
+    laboratory.samples(again, 45, {"Q": [0.9]}, scoring=by("d"))
+    assert client.get("/api/runs/demo").json()["remeasured"] == []
 
 
 def test_detail_tells_of_the_worker_that_beat_last(

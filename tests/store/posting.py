@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from monitor.store.blocks import Block, Cell, Kind, Rows
 from monitor.store.connection import Store
+from monitor.store.finish import NO_ARTIFACTS, Artifacts
 from monitor.store.jobs import Job, JobQueue
 from trainer_hooks.link import Link
 from trainer_hooks.settings import read_settings
@@ -128,6 +129,7 @@ def finish(
     cells: Mapping[str, Sequence[Cell]],
     *,
     kind: Kind = "weights",
+    artifacts: Artifacts = NO_ARTIFACTS,
 ) -> None:
     """Post some rows, and answer with these cells."""
     if kind == "weights":
@@ -139,7 +141,7 @@ def finish(
     for metric, found in cells.items():
         for cell in found:
             block.add(metric, cell)
-    assert queue.finish(job, block)
+    assert queue.finish(job, block, artifacts=artifacts)
 
 
 def keys_of(store: Store) -> set[str]:

@@ -15,13 +15,13 @@ from tests.store.posting import START_S, Trainer, finish
 
 
 def steps_of(rewinds: Rewinds) -> list[tuple[int, int]]:
-    return [(segment, step) for segment, step, _ in rewinds.state()["found"]]
+    return [(segment, step) for segment, step, *_ in rewinds.state()["found"]]
 
 
 def seen(steps: Sequence[int], *, segment: int = 0, rewinds: Rewinds | None = None) -> Rewinds:
     rewinds = rewinds or Rewinds()
     for step in steps:
-        rewinds.see(segment, step, float(step))
+        rewinds.see(segment, step, float(step), row=0)
     return rewinds
 
 
@@ -79,7 +79,7 @@ def test_watch_finds_them_whatever_the_order_of_the_blocks(
     while watch.more:
         watch.advance(store, 0.0)
     found = watch.state()["rewinds"]["weights"]["found"]
-    assert found == [[0, 20, START_S + 20]]
+    assert found == [[0, 20, START_S + 20, 5]]
 
 
 def test_state_from_before_rewinds_were_kept(store: Store, queue: JobQueue) -> None:
@@ -92,4 +92,4 @@ def test_state_from_before_rewinds_were_kept(store: Store, queue: JobQueue) -> N
     finish(queue, trainer, [2, 3], [8, 7], {"loss": [Cell(0, 1.0)]})
     again = RunWatch("demo", state)
     again.advance(store, 0.0)
-    assert [step for _, step, _ in again.state()["rewinds"]["weights"]["found"]] == [7]
+    assert [step for _, step, *_ in again.state()["rewinds"]["weights"]["found"]] == [7]
