@@ -15,7 +15,16 @@ export function restartsOf(segments, remeasured = []) {
   for (const restart of all.reverse()) {
     if (restart.step < (shown[0]?.step ?? Infinity)) shown.unshift(restart);
   }
-  return [...shown, ...remeasured.map(measuredAnew)].sort((a, b) => a.step - b.step);
+  const marks = [...shown, ...remeasured.map(measuredAnew)].sort((a, b) => a.step - b.step);
+  return marks.reduce(joinMarks, []);
+}
+
+// What happened at one step is one mark: a worker with other options often comes with a resume.
+function joinMarks(marks, mark) {
+  const last = marks.at(-1);
+  if (last?.step !== mark.step) return [...marks, mark];
+  const both = {word: `${last.word}, ${mark.word}`, text: `${last.text}. ${mark.text}`};
+  return [...marks.slice(0, -1), {...last, ...both}];
 }
 
 const resumed = ({first_step: step, started: time, host}) => ({

@@ -55,6 +55,15 @@ test("a metric that is measured with something else has a mark among them", () =
   );
 });
 
+test("what happened at one step is one mark", () => {
+  const sides = {step: 300, time: 7000, before: "a", after: "b"};
+  const remeasured = ["D", "Q"].map((metric) => ({metric, ...sides}));
+  const [mark, ...others] = restartsOf([segment(0), segment(300)], remeasured);
+  assert.deepEqual(others, []);
+  assert.equal(mark.word, "resumed, D measured anew, Q measured anew");
+  assert.match(mark.text, /^Resumed at step 300, .+\. D from step 300 on .+\. Q from step 300 on/);
+});
+
 test("processes that have pushed nothing yet are not there", () => {
   assert.deepEqual(stepsOf([segment(null), segment(7)]), []);
   assert.deepEqual(stepsOf([segment(3), segment(null)]), []);
