@@ -3,15 +3,17 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 
-from monitor.cli.worker import NICENESS, _threads
+from monitor.cli.worker import FAST_NICENESS, NICENESS, _threads
 from monitor.store.connection import Store
 from monitor.store.runs import read_run
+from monitor.store.workers import alive_workers
 from tests.store.posting import Trainer, samples_frame
 from trainer_hooks import keys
 
@@ -86,3 +88,18 @@ def test_callable_that_hangs_costs_its_batch_and_the_process(store: Store, tmp_p
     # Nobody tries it again.
     assert store.data.xlen(keys.jobs(0, "samples")) == 0
     assert store.data.xlen(keys.dead_letters(0)) == 1
+
+
+def test_lane_of_stability_yields_a_little(store: Store, tmp_path: Path) -> None:
+    environment = {**os.environ, "SQD_REDIS_URL": store.redis_url, "SQD_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "monitor.cli", "worker", "--lane", "fast"]
+    with subprocess.Popen(command, env=environment) as worker:
+        try:
+            give_up_s = time.monotonic() + LIFE_S
+            while not alive_workers(store):
+                assert time.monotonic() < give_up_s, "no worker came"
+                time.sleep(0.1)
+            niceness = os.getpriority(os.PRIO_PROCESS, worker.pid)
+        finally:
+            worker.terminate()
+    assert niceness == max(FAST_NICENESS, os.nice(0))
