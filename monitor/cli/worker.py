@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from monitor.worker.loop import Worker
 
 NAME = "worker"
-#: On a CPU the samples lane yields to the training (issue 4, point 7), and the fast lane always, but
-#: less: where every core is busy it still gets a quarter of one, and needs a twentieth.
+#: On a CPU the samples lane yields to the training (issue 4, point 7). The fast lane yields always,
+#: but less: where every core is busy it still gets a quarter of one, and needs a twentieth.
 NICENESS, FAST_NICENESS = 10, 5
 #: Wait before a fast lane that died is started again, seconds.
 RESTART_S = 2.0
