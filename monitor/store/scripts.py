@@ -114,6 +114,7 @@ for _, problem in ipairs(job.problems) do
   local all = old and cjson.decode(old) or {metric = problem.metric, status = problem.status,
     count = 0, first_step = problem.first_step}
   all.count = all.count + problem.count
+  all.first_step = math.min(all.first_step, problem.first_step)
   all.last_step = problem.last_step
   all.reason = problem.reason
   redis.call('HSET', KEYS[6], problem.key, cjson.encode(all))

@@ -185,6 +185,19 @@ def test_given_up_job_says_why(store: Store, queue: JobQueue) -> None:
     ]  # fmt: skip
 
 
+def test_a_problem_spans_its_steps_also_after_a_step_back(store: Store, queue: JobQueue) -> None:
+    trainer = Trainer(store)
+    for row, step in enumerate((500, 900, 300, 400)):
+        trainer.scalars([0.0], first=row)
+        job = claimed(queue)
+        block = block_of(job, [row], [step])
+        block.add("S.G", Cell(0, None, status="failed", reason=f"at {step}"))
+        queue.finish(job, block)
+    [problem] = read_run(store, "demo").problems
+    assert (problem["first_step"], problem["last_step"]) == (300, 400)
+    assert (problem["count"], problem["reason"]) == (4, "at 400")
+
+
 def test_result_is_known_to_be_there(store: Store, queue: JobQueue) -> None:
     trainer = Trainer(store)
     trainer.scalars([0.0, 0.0])
