@@ -22,7 +22,6 @@ from monitor.server.verdict import judge, last_step, last_time, unseen_alerts
 from monitor.store.blocks import is_tensor_metric
 from monitor.store.lag import Lag
 from monitor.store.limits import NONE_OWN, OwnLimits
-from monitor.store.measures import name_of
 from monitor.store.runs import RunRecord
 from monitor.store.segments import Segment
 
@@ -90,9 +89,7 @@ def _remeasured(record: RunRecord) -> list[RemeasuredInfo]:
     for change in record.remeasured:
         place = (change.ordinal, change.row)
         if all(change.step < step for *newer, step in begun if tuple(newer) > place):
-            named = {"before": name_of(change.before), "after": name_of(change.after)}
-            told = {"metric": change.metric, "step": change.step, "time": change.time}
-            shown.append(RemeasuredInfo.model_validate(told | named))
+            shown.append(RemeasuredInfo.model_validate(change, from_attributes=True))
     return sorted(shown, key=lambda each: each.step)
 
 

@@ -1,7 +1,6 @@
 """What Q and D of a run are measured with, and where another evaluator took over."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +46,7 @@ class Remeasured:
         metric: ``Q`` or ``D``.
         ordinal, row: segment and row of that batch.
         step, time: of its push.
-        before, after: what is kept with the run of each.
+        before, after: with what, in words.
     """
 
     metric: str
@@ -55,8 +54,8 @@ class Remeasured:
     row: int
     step: int
     time: float
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: str
+    after: str
 
 
 def changes_of(store: Store, run: str) -> list[Remeasured]:
@@ -69,17 +68,17 @@ def changes_of(store: Store, run: str) -> list[Remeasured]:
 def parse_changes(stored: str | None) -> list[Remeasured]:
     """Changes as the script FINISH keeps them; None for none."""
     return [
-        Remeasured(
-            **json.loads(each["at"]),
-            before=json.loads(each["before"]),
-            after=json.loads(each["after"]),
-        )
+        _change(json.loads(each["at"]), json.loads(each["before"]), json.loads(each["after"]))
         for each in json.loads(stored or "[]")
     ]
 
 
-def name_of(made_with: Mapping[str, Any]) -> str:
-    """What a metric is measured with, in words."""
+def _change(at: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> Remeasured:
+    place = int(at["ordinal"]), int(at["row"]), int(at["step"]), float(at["time"])
+    return Remeasured(str(at["metric"]), *place, _in_words(before), _in_words(after))
+
+
+def _in_words(made_with: dict[str, Any]) -> str:
     if "reference" in made_with:
         return f"{made_with['embedder']} and reference {made_with['reference']}"
     return str(made_with["evaluator"])

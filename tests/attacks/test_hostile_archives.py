@@ -278,7 +278,21 @@ def test_runs_without_what_makes_them_one(store: Store, tmp_path: Path, part: st
     refused(store, tmp_path, encoded(found), "lacks what makes 'demo' a run")
 
 
+AT = '{"metric": "Q", "ordinal": 0, "row": 3, "step": 300, "time": 5.0}'
+#: Where another evaluator took over, as it is stored.
+CHANGE = {"at": AT, "before": '{"evaluator": "a"}', "after": '{"evaluator": "b"}'}
+
+
+def measured(change: dict[str, str]) -> list[bytes]:
+    """One item of the rows."""
+    return [b"measured", json.dumps([change]).encode()]
+
+
 BROKEN = {
+    "change of measures that is none": ("rows", measured({"at": "{}"})),
+    "change of measures at no place": ("rows", measured({**CHANGE, "at": '{"row": "x"}'})),
+    "change of measures without words": ("rows", measured({**CHANGE, "after": "[]"})),
+    "change of another metric": ("rows", measured({**CHANGE, "at": AT.replace("Q", "S")})),
     "alert that is none": ("alerts", [b"a", b"{}"]),
     "alert that is no JSON": ("alerts", [b"a", b"{"]),
     "alert that is no text": ("alerts", [b"a", b"\xff"]),
@@ -295,6 +309,13 @@ def test_descriptions_that_cannot_be_read(store: Store, tmp_path: Path, name: st
     part, item = BROKEN[name]
     data = change(lambda found: add(found, part, item))
     refused(store, tmp_path, data, "cannot be shown|is no text")
+
+
+def test_change_of_measures_that_can_be_shown(store: Store, tmp_path: Path) -> None:
+    data = change(lambda found: add(found, "rows", measured(CHANGE)))
+    (tmp_path / "archive").write_bytes(data)
+    [found] = import_run(store, tmp_path / "archive", SHOW).remeasured
+    assert (found.metric, found.row, found.before, found.after) == ("Q", 3, "a", "b")
 
 
 MODES: dict[str, object] = {
