@@ -41,7 +41,9 @@ HASHES = {
         "id": "demo", "started": f"{THEN}", "heartbeat": f"{THEN}", "finished": f"{THEN}",
         "segment": "seg", "tags": "[]", "config": "{}",
     },
-    "rows": {"seg:weights": "1", "seg:first_step": "0", "seg:last_step": "0"},
+    "rows": {
+        "seg:weights": "1", "seg:first_step": "0", "seg:last_step": "0", "measured": "[]",
+    },
     "segments": {"seg": json.dumps(SEGMENT)},
 }  # fmt: skip
 Change = Callable[[list[Record]], None]
@@ -242,6 +244,9 @@ def test_events(store: Store, tmp_path: Path, name: str) -> None:
     refused(store, tmp_path, change(edit), "an item of 'events'")
 
 
+#: Where another evaluator took over, as it is stored.
+AT = '{"metric": "Q", "ordinal": 0, "row": 3, "step": 300, "time": 5.0}'
+CHANGE = {"at": AT, "before": '{"evaluator": "a"}', "after": '{"evaluator": "b"}'}
 RUNS: dict[str, tuple[str, str, object]] = {
     "another run inside": ("meta", "id", "other"),
     "segment that is not there": ("meta", "segment", "other"),
@@ -258,6 +263,10 @@ RUNS: dict[str, tuple[str, str, object]] = {
     "rows without end": ("rows", "seg:weights", str(MOST_ROWS + 1)),
     "rows beyond numbers": ("rows", "seg:weights", "1e999"),
     "rows before the first": ("rows", "seg:weights", "-5"),
+    "change of measures that is none": ("rows", "measured", [{"at": "{}"}]),
+    "change of measures at no place": ("rows", "measured", [{**CHANGE, "at": '{"row": "x"}'}]),
+    "change of measures without words": ("rows", "measured", [{**CHANGE, "after": "[]"}]),
+    "change of another metric": ("rows", "measured", [{**CHANGE, "at": AT.replace("Q", "S")}]),
     "first row beyond all": ("segments", "seg", {**SEGMENT, "first_row": 10**18}),
 }
 
@@ -278,21 +287,7 @@ def test_runs_without_what_makes_them_one(store: Store, tmp_path: Path, part: st
     refused(store, tmp_path, encoded(found), "lacks what makes 'demo' a run")
 
 
-AT = '{"metric": "Q", "ordinal": 0, "row": 3, "step": 300, "time": 5.0}'
-#: Where another evaluator took over, as it is stored.
-CHANGE = {"at": AT, "before": '{"evaluator": "a"}', "after": '{"evaluator": "b"}'}
-
-
-def measured(change: dict[str, str]) -> list[bytes]:
-    """One item of the rows."""
-    return [b"measured", json.dumps([change]).encode()]
-
-
 BROKEN = {
-    "change of measures that is none": ("rows", measured({"at": "{}"})),
-    "change of measures at no place": ("rows", measured({**CHANGE, "at": '{"row": "x"}'})),
-    "change of measures without words": ("rows", measured({**CHANGE, "after": "[]"})),
-    "change of another metric": ("rows", measured({**CHANGE, "at": AT.replace("Q", "S")})),
     "alert that is none": ("alerts", [b"a", b"{}"]),
     "alert that is no JSON": ("alerts", [b"a", b"{"]),
     "alert that is no text": ("alerts", [b"a", b"\xff"]),
@@ -312,7 +307,7 @@ def test_descriptions_that_cannot_be_read(store: Store, tmp_path: Path, name: st
 
 
 def test_change_of_measures_that_can_be_shown(store: Store, tmp_path: Path) -> None:
-    data = change(lambda found: add(found, "rows", measured(CHANGE)))
+    data = change(lambda found: put(found, "rows", "measured", [CHANGE]))
     (tmp_path / "archive").write_bytes(data)
     [found] = import_run(store, tmp_path / "archive", SHOW).remeasured
     assert (found.metric, found.row, found.before, found.after) == ("Q", 3, "a", "b")
