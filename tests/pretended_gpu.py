@@ -15,8 +15,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from trainer_hooks import device
+
 DEVICE = "cuda:0"
 aten = torch.ops.aten
+#: By a number that is on the host they multiply with its reciprocal (BinaryDivTrueKernel.cu).
+DIVISIONS = {aten.div.Tensor, aten.div.Scalar, aten.div_.Tensor, aten.div_.Scalar}
 #: They take tensors from one device to another.
 COPIES = {aten._to_copy.default, aten.copy_.default}
 
@@ -71,7 +75,8 @@ class Stream:
     def wait_stream(self, other: "Stream") -> None:
         self.log.append(f"{self.name} waits for {other.name}")
 
-    def record_event(self) -> "Stream":
+    def record_event(self, event: Any = None) -> "Stream":
+        assert event == "waiting takes no CPU time"
         self.log.append(f"event on {self.name}")
         return self
 
@@ -101,6 +106,10 @@ def _run(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     own: dict[str, Any] = {"device": "cpu"} if wanted is not None else {}
     own |= {"pin_memory": False} if kwargs.get("pin_memory") else {}
     held = {id(_held(each)): each for each in tensors}
+    if mine and operation in DIVISIONS and not isinstance(args[1], OnDevice):
+        dtype = torch.result_type(_held(args[0]), args[1])
+        operation = aten.mul_.Tensor if operation._schema.is_mutable else aten.mul.Tensor
+        args = (args[0], 1 / torch.as_tensor(args[1], dtype=dtype))
     answer = operation(*tree_map(_held, args), **{**tree_map(_held, kwargs), **own})
 
     def wrapped(value: Any) -> Any:
@@ -128,6 +137,9 @@ def pretended_gpu() -> Iterator[list[str]]:
         patch.setattr(torch.cuda, "Stream", Stream)
         patch.setattr(torch.cuda, "current_stream", lambda device=None: Stream(name="trainer's"))
         patch.setattr(torch.cuda, "stream", _entered)
+        patch.setattr(torch.cuda, "Event", _event)
+        # Streams of this device are not to stay.
+        patch.setattr(device, "_sides", {})
         # It brings numbers to a device below the dispatcher.
         plain = torch.tensor
         patch.setattr(
@@ -142,6 +154,10 @@ def pretended_gpu() -> Iterator[list[str]]:
             yield Stream.log
         finally:
             torch.__future__.set_overwrite_module_params_on_conversion(before)
+
+
+def _event(*, blocking: bool) -> str:
+    return "waiting takes no CPU time" if blocking else "waiting spins"
 
 
 @contextlib.contextmanager

@@ -24,6 +24,16 @@ def test_its_tensors_meet_no_others() -> None:
         assert not there.cpu().is_cuda
 
 
+def test_it_divides_by_a_number_as_a_gpu_does() -> None:
+    values = torch.arange(100.0)
+    with pretended_gpu():
+        there = values.to(DEVICE)
+        by_number = (there / 0.6).cpu()
+        by_tensor = (there / there.new_full((), 0.6)).cpu()
+    assert not torch.equal(by_number, values / 0.6)
+    assert torch.equal(by_tensor, values / 0.6)
+
+
 def test_what_is_written_in_place_stays_there() -> None:
     with pretended_gpu():
         there = torch.zeros(2, 3, device=DEVICE)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from trainer_hooks.errors import BadNameError, NetworkError, SamplesError, message_of
+from trainer_hooks.errors import BadNameError, CaptureError, NetworkError, SamplesError, message_of
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.sayings import Sayings
 
@@ -51,6 +51,8 @@ def _reason(error: Exception) -> str:
         return "bad_name"
     if isinstance(error, NetworkError):
         return "bad_network"
+    if isinstance(error, CaptureError):
+        return "capturing"
     return "bad_samples" if isinstance(error, SamplesError) else "bad_call"
 
 

@@ -24,6 +24,10 @@ class SamplesError(HookError, ValueError):
     """A sample batch has a wrong rank, channel count, dtype or range, or its callable failed."""
 
 
+class CaptureError(HookError):
+    """A call came while the trainer captures a CUDA graph."""
+
+
 class WireError(HookError):
     """Bytes that are no valid frame, or a frame beyond a limit."""
 

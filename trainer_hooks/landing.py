@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer_hooks.device import ignore_captures, mark, side_stream
+
 
 class Landing:
     """An array that may still be on a device, or on its way from it.
@@ -34,6 +36,7 @@ class Landing:
         """The array on the host; waits for the device, so only the sender calls it."""
         if not self.landed:
             if self._ready is not None:
+                ignore_captures()
                 self._ready.synchronize()
             pinned = self._values.device.type == "cpu"
             with _aside(self._values):
@@ -49,7 +52,7 @@ def _aside(values: Any) -> AbstractContextManager[None]:
     if not getattr(values, "is_cuda", False):
         return nullcontext()
     torch = sys.modules["torch"]
-    aside: AbstractContextManager[None] = torch.cuda.stream(torch.cuda.Stream(values.device))
+    aside: AbstractContextManager[None] = torch.cuda.stream(side_stream(values.device))
     return aside
 
 
@@ -60,7 +63,7 @@ def launch(tensor: Any, torch: Any) -> Landing:
     ready = None
     if tensor.is_cuda:
         # The sender reads from another stream, which must not overtake the trainer's.
-        ready = torch.cuda.current_stream(tensor.device).record_event()
+        ready = mark(torch.cuda.current_stream(tensor.device))
     return Landing(tensor, ready)
 
 
@@ -69,10 +72,10 @@ def launch_beside(tensor: Any, torch: Any) -> Landing:
     if not tensor.is_cuda:
         return launch(tensor, torch)
     host = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu", pin_memory=True)
-    side = torch.cuda.Stream(tensor.device)
+    side = side_stream(tensor.device)
     side.wait_stream(torch.cuda.current_stream(tensor.device))
     with torch.cuda.stream(side):
         host.copy_(tensor, non_blocking=True)
         tensor.record_stream(side)
-        ready = side.record_event()
+        ready = mark(side)
     return Landing(host, ready)

@@ -11,6 +11,7 @@ from trainer_hooks.batches import Batch, checked_range
 from trainer_hooks.collector import BatchCollector
 from trainer_hooks.complaints import Complaints, harmless
 from trainer_hooks.control import Control
+from trainer_hooks.device import refuse_capture
 from trainer_hooks.ending import at_exit, crash_of
 from trainer_hooks.errors import NetworkError, message_of
 from trainer_hooks.networks import Networks, Taken, gathered
@@ -190,6 +191,7 @@ class Run(Steering):
     def _admit(self, shard: Any = None) -> Admission | None:
         """What a call does; asked at each, as ranks may be told after `start`."""
         assert self._sender is not None
+        refuse_capture()
         with self._lock:
             undecided = not self._role.decided
             admission = self._role.admit(shard)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tests.pretended_gpu import DEVICE, pretended_gpu
 from tests.trainer_hooks.conftest import Start
 from tests.trainer_hooks.mail import Mail
+from trainer_hooks.device import side_stream
 from trainer_hooks.sketch import BUCKETS
 
 STEPS = 4
@@ -76,3 +77,28 @@ def test_numbers_are_fetched_aside(start: Start, mail: Mail) -> None:
     assert mail.scalars("r") == {"loss.G": [(0, 2.5)]}
     # The trainer's own thread only marks where its stream stands.
     assert log == ["event on trainer's", "host waits for trainer's", "into side"]
+
+
+def test_all_copies_take_the_same_side_stream() -> None:
+    with pretended_gpu():
+        first, again = (side_stream(torch.device(DEVICE)) for _ in range(2))
+        other = side_stream(torch.device("cuda:1"))
+    assert first is again
+    assert first is not other
+
+
+def test_calls_within_a_graph_are_refused_and_counted(
+    start: Start, mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start("r", redis_url=mail.redis_url, samples=4, samples_every=1)
+    network = nn.Linear(2, 2)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    run.push_weights(0, G=network, scalars={"loss": 1.0})
+    run.push_samples(0, lambda n: pytest.fail("called while a graph is captured"))
+    assert run.dropped == {"capturing": 2}
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
+    run.push_weights(1, scalars={"loss": 2.0})
+    monkeypatch.undo()
+    run.finish()
+    assert mail.scalars("r") == {"loss": [(1, 2.0)]}
