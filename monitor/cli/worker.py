@@ -125,18 +125,21 @@ def _samples_worker(settings: Settings, store: Store) -> "Worker":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
-    from monitor.worker.evaluators import choose_device, load_evaluators
+    from monitor.worker.evaluators import choose_device, fallen_back, load_evaluators
     from monitor.worker.loop import Worker
     from monitor.worker.memory import keep_freed
     from monitor.worker.samples import SamplesLane
 
     keep_freed()
-    if choose_device(settings.device) == "cpu":
+    on_cpu = choose_device(settings.device) == "cpu"
+    if on_cpu:
         os.nice(NICENESS)
-        # Before anything is loaded: the embedder takes as many.
-        torch.set_num_threads(_threads(torch.get_num_threads()))
+    # Before anything is loaded: the embedder takes as many, also where it falls back to the CPU.
+    torch.set_num_threads(_threads(torch.get_num_threads()))
     _limit_blas(torch.get_num_threads())
     evaluators = load_evaluators(settings)
+    if not on_cpu and fallen_back(evaluators):
+        os.nice(NICENESS)
     # Whoever starts a worker must see what its numbers will come from.
     notices.info("worker: %s", evaluators.said())
     return Worker(store, SamplesLane(evaluators))

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from monitor.diversity.alignment import CROP_SIZE
-from monitor.diversity.session import CPU, MAX_GPU_BYTES, providers, run_bound, session_options
+from monitor.diversity.session import (
+    CPU,
+    MAX_GPU_BYTES,
+    providers,
+    run_bound,
+    session_options,
+    steadfast,
+)
 from monitor.diversity.shipped import DATA as DATA
 from monitor.diversity.zoo import pack_files
 from monitor.errors import EmbedderError, ImageError
@@ -54,7 +61,7 @@ class Embedder:
 
         Raises:
             ImageError: the crops have another shape or dtype.
-            EmbedderError: the network gave a NaN or an infinite feature.
+            EmbedderError: the network failed, or gave a NaN or an infinite feature.
         """
         shape = tuple(crops.shape)
         if shape[1:] != (CROP_SIZE, CROP_SIZE, 3) or crops.dtype not in (np.uint8, torch.uint8):
@@ -63,15 +70,24 @@ class Embedder:
             crops = crops.cpu().numpy()
         features = np.empty((len(crops), self.dimension), np.float32)
         for start in range(0, len(crops), size := _batch_size(self._model, self.provider)):
-            part = crops[start : start + size]
-            features[start : start + size] = (
-                _forward(self._model, part)
-                if isinstance(part, np.ndarray)
-                else forward_bound(self._model, part, self.dimension).cpu().numpy()
-            )
+            features[start : start + size] = self._run(crops[start : start + size])
         if not np.isfinite(features).all():
             raise EmbedderError(f"embedder {self.name} gave a feature that is not finite")
         return features
+
+    def _run(self, crops: Tensor | NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            if isinstance(crops, np.ndarray):
+                return _forward(self._model, crops)
+            bound: NDArray[np.float32] = (
+                forward_bound(self._model, crops, self.dimension).cpu().numpy()
+            )
+            return bound
+        except Exception as error:  # onnxruntime's own errors have no common base
+            told = " ".join(str(error).split())
+            raise EmbedderError(
+                f"embedder {self.name} fails on {len(crops)} crops: {told}"
+            ) from error
 
 
 def load_embedder(
@@ -122,7 +138,11 @@ def _load(path: Path, asked: list[Any]) -> Any:
     try:
         from insightface.model_zoo import get_model  # takes 0.6 s
 
-        return get_model(str(path), providers=asked, sess_options=session_options())
+        model = get_model(str(path), providers=asked, sess_options=session_options())
+        # Other models of the zoo have none; they are not taken.
+        if hasattr(model, "session"):
+            steadfast(model.session)
+        return model
     except Exception as error:  # whatever parsers of foreign files raise is the file's fault
         raise EmbedderError(f"cannot load {path} as an ONNX model: {error}") from error
 

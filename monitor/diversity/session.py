@@ -49,6 +49,13 @@ def providers(device: str | torch.device, max_gpu_bytes: int = MAX_GPU_BYTES) ->
     return [(CUDA, options), CPU]
 
 
+def steadfast(session: Any) -> Any:
+    """The session, which raises where its device fails; as it comes it would go on on the CPU for
+    good, and tell nobody."""
+    session.disable_fallback()
+    return session
+
+
 def run_bound(session: Any, values: Tensor, dimension: int) -> Tensor:
     """A session's one output for values that are on its device, and stay there.
 

@@ -1,5 +1,6 @@
 """FID's Inception network as an embedder: ``inception:WEIGHTS.pth``, through torch-fidelity."""
 
+import contextlib
 import hashlib
 import io
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from monitor.errors import EvaluatorError
 from monitor.evaluators.images import are_images, coloured
 from monitor.protocol import Features, Samples
+from monitor.quality.precision import whole_floats
 
 #: The layer that FID and KID look at, and how many numbers it has.
 LAYER, DIMENSION = "2048", 2048
@@ -71,7 +73,8 @@ class InceptionFeatures:
     def _run(self, piece: Samples) -> NDArray[np.float32]:
         # A copy: samples of a frame cannot be written, and torch warns of that.
         images = torch.from_numpy(coloured(piece).copy()).to(self.provider)
-        values: NDArray[np.float32] = self._network(images)[0].cpu().numpy()
+        with whole_floats() if images.is_cuda else contextlib.nullcontext():
+            values: NDArray[np.float32] = self._network(images)[0].cpu().numpy()
         return values
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.diversity.session import MAX_GPU_BYTES, providers, session_options
+from monitor.diversity.session import MAX_GPU_BYTES, providers, session_options, steadfast
 from monitor.errors import EvaluatorError
 from monitor.evaluators.images import COLOUR, GREY, RANK, are_images, with_channels
 from monitor.protocol import Samples
@@ -144,7 +144,7 @@ def _session(path: Path, asked: list[Any]) -> Any:
     from onnxruntime import InferenceSession
 
     try:
-        return InferenceSession(str(path), session_options(), providers=asked)
+        return steadfast(InferenceSession(str(path), session_options(), providers=asked))
     except Exception as error:  # whatever parsers of foreign files raise is the file's fault
         told = " ".join(str(error).split())
         raise EvaluatorError(f"cannot load {path} as an ONNX model: {told}") from error

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from facenet_pytorch import ONet, PNet, RNet
@@ -11,6 +10,7 @@ from torch.nn.functional import interpolate
 
 from monitor.quality.boxes import extent, pixels_of, squared
 from monitor.quality.crops import crops, summed_area
+from monitor.quality.precision import whole_floats
 from monitor.quality.suppression import ranked, suppress
 
 #: Pixels of the smallest face that is looked for; facenet-pytorch's default. It moves the score
@@ -39,9 +39,6 @@ BYTES_PER_CROP = {REFINE_SIDE: 2**17, OUTPUT_SIDE: 2**19}
 #: Bytes of one run of a network on a CPU: activations stay in its cache, and below the size from
 #: which the allocator takes fresh pages each time (faster than four times as much).
 RUN_BYTES_ON_CPU = 2**24
-
-#: How torch before 2.9 is told to keep convolutions whole.
-OLD_SETTING = ("allow_tf32", False)
 
 #: Eyes, nose and corners of the mouth.
 LANDMARKS = 5
@@ -81,7 +78,7 @@ class Cascade:
             (N,) float32 probability of the likeliest face, 0 without one, and its (N, 5, 2)
             float32 landmarks x, y in pixels, NaN without one.
         """
-        with _whole_floats() if images.is_cuda else contextlib.nullcontext():
+        with whole_floats() if images.is_cuda else contextlib.nullcontext():
             return self._likeliest(images)
 
     def _likeliest(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,7 +124,10 @@ class Cascade:
         )
         y, x = torch.meshgrid(rows, columns, indexing="ij")
         corner = torch.stack((x.flatten(), y.flatten()))
-        windows = torch.cat((corner / scale, (corner + (WINDOW - 1)) / scale)).floor()
+        # A tensor: divided by a number, a GPU multiplies by its reciprocal, and some windows move
+        # by a pixel.
+        size = corner.new_full((), scale)
+        windows = torch.cat((corner / size, (corner + (WINDOW - 1)) / size)).floor()
         return windows, probability[:, 1].flatten(1), offsets.flatten(2)
 
     def _refined(self, table: Tensor, image: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
@@ -159,21 +159,6 @@ class Cascade:
         parts = [slice(i, i + size) for i in range(0, len(boxes), size)]
         runs = [network(_normalised(crops(table, image[p], pixels[p], side))) for p in parts]
         return tuple(torch.cat(output) for output in zip(*runs, strict=True))
-
-
-@contextlib.contextmanager
-def _whole_floats() -> Iterator[None]:
-    """Convolutions of a GPU in float32. As torch comes they keep 10 bits of each factor (TF32), and
-    a probability near a threshold is another than on a CPU."""
-    # Since torch 2.9 each kind of operation has a setting, and the old one may refuse to be read.
-    where: Any = getattr(torch.backends.cudnn, "conv", torch.backends.cudnn)
-    name, exact = ("fp32_precision", "ieee") if hasattr(where, "fp32_precision") else OLD_SETTING
-    before = getattr(where, name)
-    setattr(where, name, exact)
-    try:
-        yield
-    finally:
-        setattr(where, name, before)
 
 
 def _scales(height: int, width: int) -> Iterator[float]:

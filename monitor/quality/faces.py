@@ -1,5 +1,6 @@
 """Quality Q: how sure MTCNN is that an image shows a face, and where its landmarks are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from monitor.errors import ImageError
 from monitor.quality.cascade import FACTOR, LANDMARKS, MIN_FACE_SIZE, THRESHOLDS, Cascade
 from monitor.quality.images import SHORTER_SIDE, check_images, enlarge, enlarged_size, to_original
 from monitor.quality.threads import own_cores
@@ -98,6 +100,20 @@ class FaceQuality:
         landmarks = np.full((len(images), LANDMARKS, 2), np.nan, np.float32)
 
         def look(part: slice) -> None:
+            if self._fits(lambda: look_once(part)):
+                return
+            count = part.stop - part.start
+            if count == 1:
+                height, width = images.shape[1:3]
+                raise ImageError(
+                    f"one image of {width} × {height} px needs more memory than the GPU has left: "
+                    "push smaller images, or raise --max-gpu-bytes"
+                )
+            for start, stop in ((part.start, part.start + count // 2),
+                                (part.start + count // 2, part.stop)):  # fmt: skip
+                look(slice(start, stop))
+
+        def look_once(part: slice) -> None:
             larger = enlarge(images[part])
             found, points = self._cascade(torch.from_numpy(larger).to(self._device))
             probability[part] = found.cpu().numpy()
@@ -110,13 +126,25 @@ class FaceQuality:
                 pass  # What a piece raised is raised here.
         return Detection(probability, landmarks)
 
+    def _fits(self, look: Callable[[], None]) -> bool:
+        """Look; False if the device's memory does not do, of which a training has the rest."""
+        try:
+            look()
+        except torch.cuda.OutOfMemoryError:
+            pass  # Tried again outside: until then the error holds what was taken.
+        else:
+            return True
+        torch.cuda.empty_cache()
+        return False
+
     def _pieces(self, images: NDArray[np.uint8]) -> list[list[slice]]:
         """Parts of a batch that are small enough for one go, those that may be looked at side by
         side together."""
         height, width = enlarged_size(*images.shape[1:3])
         fitting = self._bytes // (BYTES_PER_PIXEL * height * width)
         count = max(1, min(fitting // self._threads, -(-len(images) // self._threads)))
-        pieces = [slice(start, start + count) for start in range(0, len(images), count)]
+        starts = range(0, len(images), count)
+        pieces = [slice(start, min(start + count, len(images))) for start in starts]
         # As many as there are threads need no wait for one another.
         abreast = len(pieces) if fitting >= self._threads else max(1, fitting)
         return [pieces[start : start + abreast] for start in range(0, len(pieces), abreast or 1)]

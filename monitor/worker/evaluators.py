@@ -7,6 +7,7 @@ import torch
 
 from monitor.config import Settings
 from monitor.diversity.reference import ReferenceSet, load_reference
+from monitor.diversity.session import CPU
 from monitor.diversity.zoo import PACKS
 from monitor.errors import EvaluatorError, ReferenceError, SettingsError
 from monitor.evaluators.faces import FaceFinder
@@ -37,7 +38,8 @@ def choose_device(wanted: str) -> str:
         raise SettingsError(
             f"device is {wanted!r}, but torch sees {torch.cuda.device_count()} CUDA devices"
         )
-    return str(device)
+    # Much of torch takes no device without a number.
+    return f"cuda:{device.index or 0}" if device.type == "cuda" else str(device)
 
 
 def cap_gpu_memory(device: str, max_bytes: int) -> None:
@@ -113,12 +115,16 @@ def _recorded(reference: ReferenceSet | None) -> str:
     return name
 
 
+def fallen_back(found: Evaluators) -> list[str]:
+    """The networks that run on the CPU though a GPU was asked for."""
+    both = [each for each in (found.quality, found.embedder) if each is not None]
+    return [each.name for each in both if found.device != "cpu" and each.provider == CPU]
+
+
 def _warn_of_cpu(found: Evaluators) -> None:
-    """Say which network fell back to the CPU though a GPU was asked for."""
-    for evaluator in (found.quality, found.embedder):
-        if found.device != "cpu" and evaluator and evaluator.provider == "CPUExecutionProvider":
-            log.warning(
-                "%s runs on the CPU: onnxruntime has no CUDA provider; `sqd doctor` says how to "
-                "install it",
-                evaluator.name,
-            )
+    for name in fallen_back(found):
+        log.warning(
+            "%s runs on the CPU: onnxruntime has no CUDA provider, or it could not be loaded; "
+            "`sqd doctor` says what to do",
+            name,
+        )

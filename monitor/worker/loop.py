@@ -98,21 +98,22 @@ class Worker:
         self._stopping = threading.Event()
         self._current: Job | None = None
         self._report = Report(handler.lane, handler.kind)
+        self._broken = False
         self._done = 0
 
     def run(self) -> bool:
         """Work until `stop`; the calling thread beats and renews.
 
         Returns:
-            False if the job at hand hangs for ever instead: it was given up, and only a new process
-            can go on.
+            False if only a new process can go on: the job at hand hangs for ever and was given up,
+            or this process has lost its GPU.
         """
         self._beat()
         thread = threading.Thread(target=self._work_on, name=self._handler.lane, daemon=True)
         thread.start()
         while not self._stopping.wait(BEAT_S):
             self._beat()
-            if self._hangs():
+            if self._broken or self._hangs():
                 return False
         # A chunk takes seconds on a CPU; what is not finished is redone by the next worker.
         thread.join(WAIT_MS / 1000 + LEAVE_S)
@@ -150,7 +151,7 @@ class Worker:
 
     def _work_on(self) -> None:
         ready = False
-        while not self._stopping.is_set():
+        while not (self._stopping.is_set() or self._broken):
             try:
                 if not ready:
                     self.ready()
@@ -205,6 +206,9 @@ class Worker:
             log.exception("job %s failed", job.id)
             if self._queue.failed(job) >= MOST_FAILURES:
                 self._give_up(job, f"failed {MOST_FAILURES} times: {message_of(error)}")
+            if _has_lost_gpu(error):
+                log.error("lane %s ends: its process has lost the GPU", self._handler.lane)
+                self._broken = True
 
     def _process(self, job: Job) -> None:
         if not self._handler.wanted(self._queue, job):
@@ -242,3 +246,9 @@ class Worker:
         for metric in self._handler.metrics(self._queue, job):
             block.add(metric, Cell(0, None, status="failed", reason=reason))
         self._queue.finish(job, block, counts=lost, dead=dead)
+
+
+def _has_lost_gpu(error: Exception) -> bool:
+    """Whether every later call on the GPU fails too: most of CUDA's errors stay with a process."""
+    told = str(error)
+    return "CUDA error" in told and "out of memory" not in told

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+import torch
 
 from monitor.server.assets import assets_dir
 from monitor.store.blocks import Cell
@@ -237,7 +238,11 @@ def test_doctor_says_what_it_found(store: Store, sqd: Sqd, embedded: EmbeddedRed
     assert embedded.redis_url not in result.out
 
 
-def test_doctor_without_redis_and_with_a_bad_home(sqd: Sqd) -> None:
+def test_doctor_without_redis_and_with_a_bad_home(
+    sqd: Sqd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A GPU may need attention as well.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     result = sqd("doctor", "--json", "--home", "/proc/nowhere")
     found = {finding["what"]: finding for finding in json.loads(result.out)}
     assert (found["Redis"]["state"], found["home"]["state"]) == ("note", "bad")

@@ -12,8 +12,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from onnxruntime import get_available_providers
 
 from monitor.diversity.embedder import DATA, Embedder, forward_bound, load_embedder
+from monitor.diversity.session import CUDA
 from monitor.errors import EmbedderError, ImageError
 
 SHIPPED = DATA / "faces100.onnx"
@@ -70,12 +72,31 @@ def test_tensors_that_stay_on_their_device_give_the_same(embedder: Embedder) -> 
     np.testing.assert_array_equal(embedder.embed(crops), embedder.embed(CROPS))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.skipif(
+    not torch.cuda.is_available() or CUDA not in get_available_providers(),
+    reason="needs a CUDA device and onnxruntime-gpu",
+)
 def test_on_a_gpu_crops_stay_there(embedder: Embedder) -> None:
     there = load_embedder("faces100", device="cuda:0")
-    assert there.provider == "CUDAExecutionProvider"
+    assert there.provider == CUDA
     on_gpu = there.embed(torch.from_numpy(CROPS).cuda())
-    np.testing.assert_allclose(on_gpu, embedder.embed(CROPS), atol=1e-2)
+    np.testing.assert_allclose(on_gpu, embedder.embed(CROPS), atol=1e-3)
+
+
+def test_a_network_that_fails_says_so_and_stays_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    embedder = load_embedder("faces100")
+    # It would go on on the CPU for good, and say that it is on a GPU.
+    assert not embedder._model.session._enable_fallback
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("CUBLAS failure 3:\n out of memory")
+
+    monkeypatch.setattr(embedder._model.session, "run", fails)
+    said = "embedder faces100 fails on 5 crops: CUBLAS failure 3: out of memory"
+    with pytest.raises(EmbedderError, match=f"^{said}$"):
+        embedder.embed(CROPS)
 
 
 def test_it_takes_as_many_threads_as_torch(embedder: Embedder) -> None:

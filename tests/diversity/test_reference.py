@@ -1,6 +1,6 @@
 """Reference sets: means of features, files, and the embedder they belong to."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,29 +20,16 @@ from monitor.diversity.reference import (
     load_reference,
 )
 from monitor.errors import ReferenceError
+from tests.arcface import StandIn
 
 SHA256 = "ab" * 32
 
 
-@dataclass
-class FirstPixels:
-    """Stands for insightface's model: the first four red values of a crop are its feature."""
+class FirstPixels(StandIn):
+    """The first four red values of a crop are its feature."""
 
-    input_shape: tuple[str, int, int, int] = ("N", 3, 112, 112)
-    input_mean: float = 0.0
-    input_std: float = 1.0
-    input_name: str = "crops"
-    output_names: tuple[str, ...] = ("feature",)
-
-    @property
-    def session(self) -> "FirstPixels":
-        return self
-
-    def run(
-        self, names: tuple[str, ...], inputs: dict[str, NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
-        assert names == self.output_names
-        return [inputs["crops"][:, 0, 0, :4]]
+    def forward(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
+        return crops[:, 0, 0, :4]
 
 
 EMBEDDER = Embedder("pixels", SHA256, 4, "CPUExecutionProvider", FirstPixels())

@@ -1,8 +1,9 @@
 """What onnxruntime is asked for."""
 
-import onnxruntime
 import pytest
-import torch
+
+import torch  # isort: skip  # First: it brings the CUDA libraries.
+import onnxruntime
 
 from monitor.diversity.session import providers
 

@@ -232,3 +232,38 @@ def test_settings_define_the_metric(quality: FaceQuality) -> None:
 def test_importing_the_package_needs_no_torch() -> None:
     code = "import sys, monitor.quality; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("room", [1, 3, 100])
+def test_a_gpu_with_little_room_gets_smaller_pieces(
+    monkeypatch: pytest.MonkeyPatch, lfw: Images, room: int
+) -> None:
+    images = resized(lfw[:11], 64)
+    expected = FaceQuality().detect(images)
+    quality = FaceQuality()
+    looked: list[int] = []
+    cascade = quality._cascade
+
+    def small(piece: torch.Tensor) -> Any:
+        if len(piece) > room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        looked.append(len(piece))
+        return cascade(piece)
+
+    monkeypatch.setattr(quality, "_cascade", small)
+    found = quality.detect(images)
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    np.testing.assert_array_equal(found.landmarks, expected.landmarks)
+    assert sum(looked) == len(images)
+    assert max(looked) <= room
+
+
+def test_one_image_for_which_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    quality = FaceQuality()
+
+    def full(piece: torch.Tensor) -> Any:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(quality, "_cascade", full)
+    with pytest.raises(ImageError, match="one image of 80 × 70 px needs more memory than the GPU"):
+        quality.score(np.zeros((3, 70, 80, 3), np.uint8))

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from monitor.quality import FaceQuality
-from monitor.quality.cascade import Cascade, _whole_floats
+from monitor.quality.cascade import Cascade
+from monitor.quality.precision import whole_floats
 from tests.pretended_gpu import DEVICE, pretended_gpu, without_inference_mode
 from tests.quality.conftest import resized
 
@@ -33,6 +34,16 @@ def test_it_finds_what_the_cpu_finds(lfw: NDArray[np.uint8], max_batch_bytes: in
     assert (found.probability > 0.9).tolist() == [True] * 5 + [False] * 5
 
 
+def test_windows_lie_where_they_do_on_a_cpu(lfw: NDArray[np.uint8]) -> None:
+    """A GPU divides by a number with its reciprocal: 9 / 0.6 is 15, and 14 on a CPU."""
+    images = np.full((20, 64, 64, 3), 127, np.uint8)
+    for i, face in enumerate(resized(lfw[:20], 24)):
+        images[i, 20:44, 17:41] = face
+    found, expected = (FaceQuality(device).detect(images) for device in (DEVICE, "cpu"))
+    np.testing.assert_array_equal(found.probability, expected.probability)
+    assert (expected.probability > 0).sum() >= 10
+
+
 def precision() -> str:
     settings: Any = torch.backends.cudnn
     chosen: str = settings.conv.fp32_precision
@@ -46,12 +57,18 @@ def test_convolutions_are_whole_while_it_looks(
     likeliest = Cascade._likeliest
 
     def spied(cascade: Cascade, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        seen.append(precision() == "ieee")
+        whole = torch.get_float32_matmul_precision() == "highest"
+        seen.append(whole and precision() == "ieee")
         return likeliest(cascade, images)
 
     monkeypatch.setattr(Cascade, "_likeliest", spied)
-    for device in (DEVICE, "cpu"):
-        FaceQuality(device).score(resized(lfw[:1], 64))
+    torch.set_float32_matmul_precision("high")
+    try:
+        for device in (DEVICE, "cpu"):
+            FaceQuality(device).score(resized(lfw[:1], 64))
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
     # A CPU's threads are not to change what the whole process does.
     assert seen == [True, False]
     assert precision() == "tf32"
@@ -62,6 +79,6 @@ def test_so_they_are_where_torch_has_the_old_setting_alone(
 ) -> None:
     old = SimpleNamespace(allow_tf32=True)
     monkeypatch.setattr(torch.backends, "cudnn", old)
-    with _whole_floats():
+    with whole_floats():
         assert not old.allow_tf32
     assert old == SimpleNamespace(allow_tf32=True)

@@ -12,6 +12,7 @@ from monitor.errors import EmbedderError, ImageError
 from monitor.evaluators.faces import FaceFeatures, FaceFinder, FaceScores
 from monitor.quality import Detection
 from monitor.worker.pipeline import Evaluators
+from tests.arcface import StandIn
 
 #: Brightness that stands for a mode, times its number.
 MODE_LEVEL = 10
@@ -40,10 +41,8 @@ class Painted:
         return Detection(probability, np.full((len(images), 5, 2), np.nan, np.float32))
 
 
-class MiddleColour:
-    """An ArcFace network in name: the feature is the colour in the middle of the crop."""
-
-    input_shape = ("N", 3, 112, 112)
+class MiddleColour(StandIn):
+    """The feature is the colour in the middle of the crop."""
 
     def __init__(self, failing: bool = False) -> None:
         self.failing = failing

@@ -69,6 +69,12 @@ def test_memory_of_detection_is_what_was_asked_for(monkeypatch: pytest.MonkeyPat
     assert asked == [("cpu", 123456)]
 
 
+@pytest.mark.parametrize(("asked", "device"), [("cuda", "cuda:0"), ("cuda:1", "cuda:1")])
+def test_a_gpu_has_its_number(monkeypatch: pytest.MonkeyPatch, asked: str, device: str) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device(asked) == device
+
+
 def test_a_gpu_is_shared_with_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     capped: list[tuple[float, torch.device]] = []
     whole = SimpleNamespace(total_memory=80 * 2**30)

@@ -4,12 +4,14 @@ import logging
 
 import numpy as np
 import pytest
-import torch
+
+import torch  # isort: skip  # First: it brings the CUDA libraries.
+import onnxruntime
 from skimage.data import lfw_subset
 
 from monitor.config import load_settings
 from monitor.quality.cascade import Cascade
-from monitor.worker.evaluators import load_evaluators
+from monitor.worker.evaluators import fallen_back, load_evaluators
 from tests.pretended_gpu import DEVICE, pretended_gpu, without_inference_mode
 from tests.worker.test_faces import evaluate
 
@@ -26,6 +28,8 @@ def test_a_batch_is_what_it_is_on_a_cpu(
         [images], load_evaluators(load_settings(reference="faces100", device="cpu"))
     )
     caps: list[float] = []
+    # Sessions cannot run on a device that is not there.
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     monkeypatch.setattr(Cascade, "__call__", without_inference_mode(Cascade.__call__))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     properties = type("Properties", (), {"total_memory": MEMORY})
@@ -39,7 +43,8 @@ def test_a_batch_is_what_it_is_on_a_cpu(
         found = evaluate([images], with_)
     assert with_.device == DEVICE
     assert caps == [CAP / MEMORY]
-    # onnxruntime is on the CPU, and says so.
+    # onnxruntime is on the CPU, and says so; the worker yields then.
     assert "faces100 runs on the CPU" in caplog.text
+    assert fallen_back(with_) == ["faces100"]
     assert found == expected
     assert found["Q"].status == found["D"].status == "ok"

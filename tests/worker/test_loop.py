@@ -441,3 +441,26 @@ def test_point_of_a_lost_frame_is_at_its_last_row(store: Store, fast: Worker) ->
     work_off(fast)
     latest = read_run(store, "demo").latest["S.G"]
     assert (latest["step"], latest["time"], latest["value"]) == (6, 1_795_300_006.0, None)
+
+
+def test_a_process_that_lost_its_gpu_ends_and_the_next_does_the_job(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An illegal access, say, stays with a process: every later call fails too."""
+
+    class Lost(FastLane):
+        def handle(self, queue: JobQueue, job: Job, frame: Frame) -> None:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(loop, "BEAT_S", 0.05)
+    trainer = Trainer(store)
+    for row in range(5):
+        trainer.scalars([0.5], first=row)
+    broken = Worker(store, Lost(), claim_timeout_ms=50)
+    assert not broken.run()
+    assert "ends: its process has lost the GPU" in caplog.text
+    assert store.data.xlen(keys.dead_letters(0)) == 0
+    time.sleep(0.1)
+    work_off(made(Worker(store, FastLane(), claim_timeout_ms=50)))
+    assert list(values(store, "loss")) == [0, 1, 2, 3, 4]
+    assert not loop._has_lost_gpu(RuntimeError("CUDA error: out of memory"))
