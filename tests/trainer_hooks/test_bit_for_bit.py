@@ -158,6 +158,34 @@ def test_training_is_the_same_with_hooks(
     assert len(saved) == (3 if watch.ring else 0)
 
 
+@pytest.mark.parametrize("name", ["full, callable", "sketch, in eval mode, thinned"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+        ),
+    ],
+)
+def test_it_is_on_a_device_that_is_the_default(
+    device: str, name: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without these two trainings on a GPU differ by themselves.
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.device(device):
+            expected = train(2 * EVERY)
+            run = start("run", redis_url=NOWHERE, samples=SAMPLES, samples_every=EVERY,
+                        **WATCHES[name].options)  # fmt: skip
+            assert same(train(2 * EVERY, watching(run, WATCHES[name])), expected)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert run.dropped == {}
+
+
 @pytest.mark.parametrize("options", [{"redis_url": NOWHERE}, {"mode": "disabled"}], ids=str)
 @pytest.mark.parametrize("name", ["full, callable", "full, with a ring of checkpoints"])
 def test_training_is_the_same_when_nothing_can_be_sent(

@@ -70,6 +70,7 @@ def train(iterations: int, hook: Hook | None = None) -> dict[str, Any]:
         "optG": optG.state_dict(),
         "optD": optD.state_dict(),
         "rng": (torch.get_rng_state(), np.random.get_state(), random.getstate()),
+        "gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
 
 
