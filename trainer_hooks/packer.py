@@ -28,6 +28,7 @@ class WeightsPacker:
         self.networks: dict[str, dict[str, Any]] = {}
         self._newest: dict[Slot, Kept] = {}
         self._closed_epoch: dict[Slot, Kept] = {}
+        self._last: Moment | None = None
 
     @property
     def nbytes(self) -> int:
@@ -68,20 +69,22 @@ class WeightsPacker:
 
     def close(self) -> Frame | None:
         """The last epoch ends with the run: a frame with its pairs, if there are any."""
-        if not self._closed_epoch:
+        if not self._closed_epoch or self._last is None:
             return None
         tables = Tables()
-        last = max((self._newest[slot].row for slot in self._closed_epoch), key=lambda r: r.seq)
-        # A row of its own: frames are told apart by the row they end at.
-        row = tables.row(self._new_row(last.moment))
         for slot, closed in self._closed_epoch.items():
             newest = self._newest[slot]
+            row = tables.row(newest.row)
             tables.network(slot[0], newest.layout).join(closed, newest, row, EPOCH_PAIR)
+        # A row of its own: frames are told apart by the row they end at. It is where the run is,
+        # which thinned snapshots may be behind: a step before that would be a step back.
+        tables.row(self._new_row(self._last))
         self._closed_epoch = {}
         return tables.frame()
 
     def _new_row(self, moment: Moment) -> Row:
         self.rows += 1
+        self._last = moment
         return Row(self.rows - 1, moment)
 
     def _add_snapshot(self, name: str, kept: Kept, tables: Tables) -> None:

@@ -116,8 +116,20 @@ def test_epochs_are_joined_by_their_last_snapshots(frames: int) -> None:
     assert end is not None
     content = packed(end)
     assert pairs(content, "G", EPOCH_PAIR) == [(6, 10, 10, 4)]
-    assert content.rows.seq.tolist() == [11]
+    assert (content.rows.seq.tolist(), content.rows.step.tolist()) == ([10, 11], [10, 10])
     assert packer.close() is None
+
+
+def test_the_end_of_thinned_snapshots_is_no_step_back() -> None:
+    packer = WeightsPacker()
+    packer.pack([push(step, {"G": step}, epoch=step // 2) for step in range(5)])
+    packer.pack([push(step, epoch=2.5, scalars={"loss": 1.0}) for step in (5, 6)])
+    end = packer.close()
+    assert end is not None
+    content = packed(end)
+    # The pair is at its later snapshot; the run goes on where it was.
+    assert pairs(content, "G", EPOCH_PAIR) == [(3, 4, 4, 1)]
+    assert (content.rows.seq.tolist(), content.rows.step.tolist()) == ([4, 7], [4, 6])
 
 
 def test_without_epochs_nothing_is_closed() -> None:
