@@ -9,7 +9,7 @@ from typing import Any
 from trainer_hooks.complaints import Complaints
 from trainer_hooks.errors import BadNameError, NetworkError, message_of
 from trainer_hooks.names import check_network
-from trainer_hooks.schedule import BackgroundCost, WeightSchedule
+from trainer_hooks.schedule import BackgroundCost, EpochEnds, WeightSchedule
 from trainer_hooks.settings import Settings
 from trainer_hooks.shards import Shard, Slot, slot_of
 from trainer_hooks.sketch import BUCKETS
@@ -60,19 +60,25 @@ class Networks:
         self._schedules: dict[str, WeightSchedule] = {}
         self._calls: dict[Slot, int] = {}
         self._wrong: Counter[str] = Counter()
+        self._epochs: dict[str, EpochEnds] = {}
 
     def take(
         self,
         named: Mapping[str, object],
         *,
         problems: Mapping[str, str],
+        epoch: float | None = None,
         shard: Shard | None = None,
     ) -> Taken:
         """Snapshots of the networks that are due.
 
+        However much they are thinned, the last of an epoch is taken: its angle is from one epoch's
+        end to the next.
+
         Args:
             named: networks by name.
             problems: why networks of some names cannot be taken, known before.
+            epoch: of the push.
             shard: which part of them this is.
         """
         taken = Taken()
@@ -84,7 +90,9 @@ class Networks:
                 continue
             try:
                 problem = problems.get(name, "")
-                if self._is_due(name, shard, problem) or problem:
+                due = self._is_due(name, shard, problem)
+                ends = shard is None and self._epochs.setdefault(name, EpochEnds()).see(epoch)
+                if due or ends or problem:
                     self._take(name, network, taken, shard, problem)
             except Exception as error:
                 self._complaints.about(error, f"S.{name} fails", "bad_network")

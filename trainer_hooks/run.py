@@ -111,7 +111,7 @@ class Run(Steering):
         # A member has no rows of its own to put anything else in.
         has_rows = self._role.decided and not self._role.member
         with self._lock:
-            taken = self._take(networks, more, admission)
+            taken = self._take(networks, more, admission, moment.epoch)
             values = self._scalars.read(scalars or {}) if has_rows else {}
         failures = tuple(taken.failures) if has_rows else ()
         if taken.snapshots or failures or values:
@@ -200,7 +200,9 @@ class Run(Steering):
                 self._queue.begin()
         return admission
 
-    def _take(self, networks: Any, more: Mapping[str, object], admission: Admission) -> Taken:
+    def _take(
+        self, networks: Any, more: Mapping[str, object], admission: Admission, epoch: float | None
+    ) -> Taken:
         try:
             named, problems = gathered(networks, more, admission.problem)
         except NetworkError as error:
@@ -209,7 +211,7 @@ class Run(Steering):
             named, problems = dict(more), {}
         if self._ring is not None and self._ring.wants_networks:
             self._ring.networks.update(named)
-        return self._networks.take(named, problems=problems, shard=admission.shard)
+        return self._networks.take(named, problems=problems, epoch=epoch, shard=admission.shard)
 
     def _collect(
         self, source: Any, value_range: tuple[float, float], training: bool | None, seed: int

@@ -97,6 +97,25 @@ class WeightSchedule:
         return max(self._every, math.ceil(2 * cost_s / max(allowed_s, 1e-9)))
 
 
+class EpochEnds:
+    """Foretells the last call of an epoch: one is as long as that before it, mostly."""
+
+    def __init__(self) -> None:
+        self._epoch: int | None = None
+        self._calls = 0
+        self._length = 0
+
+    def see(self, epoch: float | None) -> bool:
+        """Count a call; whether its epoch probably ends with it."""
+        if epoch is None:
+            return False
+        if math.floor(epoch) != self._epoch:
+            self._length = self._calls
+            self._epoch, self._calls = math.floor(epoch), 0
+        self._calls += 1
+        return self._calls == self._length
+
+
 class SampleSchedule:
     """Which calls start a sample batch.
 

@@ -104,6 +104,17 @@ def test_thinned_calls_take_nothing_and_keep_pairs_adjacent(queue: PushQueue) ->
     assert calls == [1, 2, None, None, 5, 6, None, None, 9, 10]
 
 
+def test_the_last_call_of_an_epoch_is_taken_however_thinned(queue: PushQueue) -> None:
+    """Its angle is from one epoch's end to the next, for each network by its own calls."""
+    networks = made(queue, weights_every=100)
+    found: dict[str, list[int]] = {"G": [], "D": []}
+    for step in range(40):
+        for name in found:
+            if networks.take({name: W}, problems={}, epoch=step // 10).snapshots:
+                found[name].append(step)
+    assert found == {"G": [0, 1, 19, 29, 39], "D": [0, 1, 19, 29, 39]}
+
+
 def test_work_of_our_threads_thins_large_snapshots_only(
     queue: PushQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

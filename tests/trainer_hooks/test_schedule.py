@@ -1,6 +1,7 @@
 """Which calls are due: pairs stay adjacent, costs stay in bounds, batches come when they should."""
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from trainer_hooks.schedule import (
     WARMUP_CALLS,
     BackgroundCost,
+    EpochEnds,
     SampleSchedule,
     WeightSchedule,
 )
@@ -135,3 +137,20 @@ def _sampled(schedule: SampleSchedule, step: int, epoch: float | None = None) ->
     due = schedule.due(step, epoch, 0.0, busy=True)
     schedule.seen(step, epoch)
     return due
+
+
+@pytest.mark.parametrize(
+    "each", [lambda step: step // 4, lambda step: step / 4], ids=["whole", "parts"]
+)
+def test_ends_of_epochs_are_foretold_from_the_second_on(each: Any) -> None:
+    ends = EpochEnds()
+    assert [step for step in range(17) if ends.see(each(step))] == [7, 11, 15]
+    assert not ends.see(None)
+
+
+def test_an_epoch_of_another_length_is_foretold_wrongly_once() -> None:
+    ends = EpochEnds()
+    epochs = [0] * 5 + [1] * 3 + [2] * 3 + [3] * 6 + [4] * 6
+    found = [i for i, epoch in enumerate(epochs) if ends.see(epoch)]
+    # Epoch 1 is shorter than epoch 0, so nothing is told; epoch 3 longer than epoch 2.
+    assert found == [10, 13, 22]
