@@ -100,7 +100,7 @@ const drawEnd = ({y, text, old, name, color}, {right, named}) =>
   );
 
 // Turning points, and restarts where these leave room for their sign.
-function placeMarks({place, view, turns, restarts}) {
+export function placeMarks({place, view, turns, restarts}) {
   const right = place.left + place.width + place.right;
   const marks = [
     ...turns.map(({alert, x}) => ({alert, x, word: formatKind(alert.kind)})),
@@ -109,10 +109,25 @@ function placeMarks({place, view, turns, restarts}) {
     .map((mark) => ({...mark, left: Math.round(xPixel(place, view, mark.x))}))
     .filter(({left}) => left >= place.left && left <= place.left + place.width)
     .sort((a, b) => a.left - b.left);
-  const room = marks.map(({left}, i) => (marks[i + 1]?.left ?? right) - left - signWidth);
-  return marks
+  const seen = withoutLesser(marks);
+  const room = seen.map(({left}, i) => (seen[i + 1]?.left ?? right) - left - signWidth);
+  return seen
     .map((mark, i) => ({...mark, word: mark.word.length * letterWidth < room[i] ? mark.word : ""}))
     .filter(({alert}, i) => alert || room[i] >= 0);
+}
+
+const gravity = {info: 0, warning: 1, critical: 2};
+
+// Signs that would lie on one another: of two alerts the graver stays, the first of equal ones.
+function withoutLesser(marks) {
+  const kept = [];
+  for (const mark of marks) {
+    const last = kept.at(-1);
+    const close = last?.alert && mark.alert && mark.left - last.left < signWidth;
+    if (!close) kept.push(mark);
+    else if (gravity[mark.alert.severity] > gravity[last.alert.severity]) kept.splice(-1, 1, mark);
+  }
+  return kept;
 }
 
 function drawMark(mark, onAlert) {

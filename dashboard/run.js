@@ -182,7 +182,9 @@ export class RunPage {
   showModes() {
     const {shown} = this.samples;
     const last = lastRow(this.feed.series.get("D"))?.step ?? -1;
+    // a batch of points has modes, but no picture
     if (shown !== null) this.modes.show(shown, shown <= last);
+    else if (last >= 0) this.modes.show(last, true);
   }
 
   updateTrust() {

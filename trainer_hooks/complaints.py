@@ -24,6 +24,17 @@ class Complaints:
         self._queue = queue
         self._strict = strict
         self._sayings = Sayings()
+        self._ended = False
+
+    def end(self) -> None:
+        """The run has ended: calls that still come are lost."""
+        self._ended = True
+
+    def after_end(self, place: str) -> None:
+        """Count a call that came too late, if it did: a run that is disabled has no end."""
+        if self._ended:
+            self._queue.count_dropped("after_finish")
+            self.say("after_finish", f"{place} after finish() is not kept: start a new run")
 
     def about(self, error: Exception, place: str, reason: str = "", topic: str = "") -> None:
         """Count an error of a call, or raise it if `strict`.
@@ -78,6 +89,7 @@ def harmless(method: Callable[Concatenate[Self, P], None]) -> Callable[Concatena
     @functools.wraps(method)
     def wrapped(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> None:
         if not self.active:
+            self.complaints.after_end(method.__name__)
             return
         try:
             method(self, *args, **kwargs)

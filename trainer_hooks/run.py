@@ -173,6 +173,7 @@ class Run(Steering):
             self.complaints.say("end", f"a checkpoint could not be let go: {message_of(error)}")
         finally:
             self._finished = True
+            self.complaints.end()
             if self._forget_exit is not None:
                 self._forget_exit()
             self._sender.close(max(0.0, end_s - time.monotonic()), crash)

@@ -31,9 +31,14 @@ class Scalars:
         self._kept_names: dict[object, str] = {}
         self._told: set[str] = set()
 
-    def read(self, scalars: Mapping[str, Any]) -> dict[str, float | Landing]:
+    def read(self, scalars: Any) -> dict[str, float | Landing]:
         """Values by the names they are kept under; bad ones are counted and left out."""
         values: dict[str, float | Landing] = {}
+        if not isinstance(scalars, Mapping):
+            kind = type(scalars).__name__
+            error = HookError(f"scalars must be a mapping of names to numbers, not a {kind}")
+            self._refuse("of this push", error)
+            return values
         for name, value in scalars.items():
             try:
                 kept = self._kept_names.get(name) or self._kept_name(name)
@@ -72,8 +77,11 @@ def _number(value: Any) -> float | Landing:
         return _tensor_number(value.detach())
     if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
         value = as_numpy(value)
-    # NumPy's arrays of one number warn when float() is asked; item() takes exactly those.
-    return float(value.item() if hasattr(value, "item") else value)
+    try:
+        # NumPy's arrays of one number warn when float() is asked; item() takes exactly those.
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError) as error:
+        raise HookError(f"expected one number, got {type(value).__name__}: {error}") from error
 
 
 def _tensor_number(tensor: Any) -> float | Landing:

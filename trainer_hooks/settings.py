@@ -88,10 +88,11 @@ def read_settings(environment: Mapping[str, str] = os.environ, /, **given: Any) 
 
     def pick(name: str, default: Any) -> Any:
         value = given.get(name)
-        return environment.get(f"SQD_{name.upper()}", default) if value is None else value
+        # Compose files write variables that are not set as empty ones.
+        return (environment.get(f"SQD_{name.upper()}") or default) if value is None else value
 
     return Settings(
-        run=check_run(pick("run", None) or default_run()),
+        run=check_run(default_run() if (run := pick("run", None)) is None else run),
         redis_url=bounds.redis_address("redis_url", pick("redis_url", None)),
         blob_url=bounds.redis_address("blob_url", pick("blob_url", None)),
         home=Path(os.path.expanduser(pick("home", None) or "~/.sqd")),  # noqa: PTH111

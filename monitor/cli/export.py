@@ -17,6 +17,7 @@ from monitor.errors import MonitorError
 from monitor.store.alerts import read_alerts
 from monitor.store.connection import open_store
 from monitor.store.series import Series, metrics_of, read_series
+from monitor.turning.replay import NOT_FINITE
 
 NAME = "export"
 #: Bytes of a run's name in that of a file, which may have 255 with its ending.
@@ -96,11 +97,11 @@ def _csv(series: dict[str, Series]) -> Iterator[str]:
 
 
 def _json_lines(series: dict[str, Series]) -> Iterator[str]:
-    """One object a step, as `sqd replay` reads it."""
-    values: dict[int, dict[str, float | None]] = {}
+    """One object a step, as `sqd replay` reads it; JSON has no NaN, so it is a word there."""
+    values: dict[int, dict[str, float | str | None]] = {}
     epochs: dict[int, float | None] = {}
-    for metric, step, epoch, _, value, *_ in _rows(series):
-        values.setdefault(step, {})[metric] = value
+    for metric, step, epoch, _, value, *_, status in _rows(series):
+        values.setdefault(step, {})[metric] = NOT_FINITE if status == "nonfinite" else value
         epochs[step] = epochs.get(step) if epoch is None else epoch
     for step in sorted(values):
         line = {"step": step, "epoch": epochs[step], "values": values[step]}

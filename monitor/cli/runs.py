@@ -9,11 +9,14 @@ from rich.text import Text
 
 from monitor.cli.options import REDIS, AsJson, takes_settings
 from monitor.config import Settings
+from monitor.store.alerts import unseen_alerts
 from monitor.store.blocks import is_tensor_metric
 from monitor.store.connection import open_store
 from monitor.store.runs import RunRecord, read_runs, run_ids
 
 NAME = "runs"
+#: Columns of a line that no terminal shows.
+MOST_COLUMNS = 1000
 #: Metrics in the table, beside S of every network.
 SHOWN = ("Q", "D")
 
@@ -30,7 +33,11 @@ def run(settings: Settings, json_: AsJson = False) -> None:
     for record in records:
         # As text: a name may look like rich's markup.
         table.add_row(*map(Text, _row(record)))
-    Console().print(table if records else "no runs yet")
+    console = Console()
+    if not console.is_terminal:
+        # A line a run, for whoever reads it after us: as wide as it takes.
+        console.width = MOST_COLUMNS
+    console.print(table if records else "no runs yet")
 
 
 def _plain(record: RunRecord) -> dict[str, Any]:
@@ -43,6 +50,7 @@ def _plain(record: RunRecord) -> dict[str, Any]:
             name: point for name, point in record.latest.items() if not is_tensor_metric(name)
         },
         "alerts": len(record.alerts),
+        "open_alerts": len(unseen_alerts(record.alerts)),
     }
 
 
@@ -67,7 +75,7 @@ def _row(record: RunRecord) -> list[str]:
         ", ".join(f"{name} {_number(value, '.2g')}" for name, value in sorted(angles.items()))
         or "–",
         *(_number(value, ".3f") for value in shown),
-        str(len(record.alerts)),
+        str(len(unseen_alerts(record.alerts))),
     ]
 
 

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from monitor.errors import StoreError
 from monitor.server.families import Family, Values, counters, gauge, gauges, histogram
 from monitor.server.hub import Hub
-from monitor.server.verdict import open_alerts
+from monitor.store.alerts import open_alerts
 from monitor.store.blocks import KINDS
 from monitor.store.connection import Store
 from monitor.store.counters import (
@@ -168,5 +168,5 @@ def _drops(record: RunRecord) -> Values:
 
 
 def _open(record: RunRecord) -> Values:
-    grave = Counter(alert["severity"] for alert in open_alerts(record))
+    grave = Counter(alert["severity"] for alert in open_alerts(record.alerts))
     return {(record.id, severity): grave[severity] for severity in GRAVE}

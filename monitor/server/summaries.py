@@ -18,7 +18,8 @@ from monitor.server.schemas import (
     SegmentInfo,
     WorkerInfo,
 )
-from monitor.server.verdict import judge, last_step, last_time, unseen_alerts
+from monitor.server.verdict import judge, last_step, last_time
+from monitor.store.alerts import unseen_alerts
 from monitor.store.blocks import is_tensor_metric
 from monitor.store.lag import Lag
 from monitor.store.limits import NONE_OWN, OwnLimits
@@ -76,7 +77,7 @@ def _summary(record: RunRecord, now_s: float) -> dict[str, Any]:
             if not is_tensor_metric(name)
         },
         "verdict": judge(record, now_s),
-        "open_alerts": len(unseen_alerts(record)),
+        "open_alerts": len(unseen_alerts(record.alerts)),
         "last_alert": LastAlert(**newest) if newest else None,
     }
 

@@ -4,6 +4,7 @@ from textwrap import shorten
 from typing import Any
 
 from monitor.server.schemas import Level, Verdict
+from monitor.store.alerts import open_alerts
 from monitor.store.runs import RunRecord
 from monitor.turning.verdict import verdict
 from monitor.types import Alert
@@ -11,6 +12,10 @@ from monitor.types import Alert
 #: Units of an age with their seconds; an age is told in the largest that it fills twice.
 UNITS = ((24 * 3600, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
+#: What is said where no image of the newest batch has a face.
+NO_FACES = (
+    "no face in the newest images; if they are not to be faces, choose --quality and --embedder"
+)
 #: Longest error that the sentence quotes; the alert has all of it.
 CRASH_CHARACTERS = 160
 
@@ -23,27 +28,21 @@ def judge(record: RunRecord, now_s: float) -> Verdict:
     if summary is not None:
         ceiling = record.provenance["ceiling"] if record.provenance else None
         # That the trainer is lost, its status says.
-        told = [alert for alert in open_alerts(record) if alert["kind"] != "trainer_lost"]
-        level, text = verdict(summary, _as_alerts(told), ceiling=ceiling)
+        told = [alert for alert in open_alerts(record.alerts) if alert["kind"] != "trainer_lost"]
+        words = {"low_quality": NO_FACES} if _is_faceless(record) else {}
+        level, text = verdict(summary, _as_alerts(told), ceiling=ceiling, **words)
+        if words and level == "healthy":
+            # D is judged without faces after a while; whether that means anything, nobody knows.
+            level = "learning"
+            text = f"{text.replace('Healthy', 'Learning', 1).rstrip('.')}; {NO_FACES}."
+    if level == "learning" and (failed := _failed(record)):
+        text = failed if summary is None else f"{text} {failed}"
     if record.status == "finished":
-        return Verdict(level="finished", text=_joined(_finished(record), level, text))
+        ending = " ".join(part for part in (_finished(record), _failed(record)) if part)
+        return Verdict(level="finished", text=_joined(ending, level, text))
     if record.status == "lost":
         return Verdict(level="lost", text=_joined(_lost(record, now_s), level, text))
     return Verdict(level=level, text=text)
-
-
-def open_alerts(record: RunRecord) -> list[dict[str, Any]]:
-    """Warnings and worse that are not over, in the order of detection; the watch says when."""
-    return [
-        alert
-        for alert in record.alerts
-        if alert["severity"] != "info" and alert["resolved"] is None
-    ]
-
-
-def unseen_alerts(record: RunRecord) -> list[dict[str, Any]]:
-    """Open alerts that nobody has acknowledged."""
-    return [alert for alert in open_alerts(record) if alert["acknowledged"] is None]
 
 
 def age_text(seconds: float) -> str:
@@ -63,6 +62,22 @@ def last_step(record: RunRecord) -> int | None:
 def last_time(record: RunRecord) -> float | None:
     """When the newest point was pushed, Unix seconds; None while there is none."""
     return max((float(point["time"]) for point in record.latest.values()), default=None)
+
+
+def _is_faceless(record: RunRecord) -> bool:
+    """Whether Q looks for faces, and the newest batch has none."""
+    looks = record.scoring is not None and record.scoring["evaluator"] == "mtcnn"
+    return looks and record.latest.get("Q", {}).get("value") == 0
+
+
+def _failed(record: RunRecord) -> str:
+    """That Q could not be computed, D perhaps neither, and why; of D alone, its panel tells."""
+    names = [name for name in ("Q", "D") if record.latest.get(name, {}).get("status") == "failed"]
+    if "Q" not in names:
+        return ""
+    reasons = [each["reason"] for each in record.problems if each["metric"] == "Q"]
+    why = shorten(reasons[-1].rstrip("."), CRASH_CHARACTERS, placeholder="…") if reasons else ""
+    return f"{' and '.join(names)} failed{f': {why}' if why else ''}."
 
 
 def _summary(record: RunRecord) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ notice may each add theirs in any order.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from monitor.errors import UnknownAlertError
@@ -114,3 +114,13 @@ def mark_alert(
         raise UnknownAlertError(f"run {run!r} has no alert {alert!r}")
     found: dict[str, Any] = json.loads(text(answer))
     return {**LATER_FIELDS, **found}
+
+
+def open_alerts(alerts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Warnings and worse that are not over, in their order; the watch says when they are."""
+    return [each for each in alerts if each["severity"] != "info" and each["resolved"] is None]
+
+
+def unseen_alerts(alerts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Open alerts that nobody has acknowledged."""
+    return [each for each in open_alerts(alerts) if each["acknowledged"] is None]

@@ -1,6 +1,7 @@
 """Recorded points through the detector, as `sqd replay` takes them."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from monitor.errors import ReplayError
 from monitor.turning.detector import TurningPointDetector
 from monitor.types import TurningPoint
 
+#: Stands for a value that is NaN or infinite, for which JSON has no number.
+NOT_FINITE = "NaN"
 #: Steps are stored in 64 bits.
 LARGEST_STEP = 2**63 - 1
 
@@ -34,7 +37,8 @@ def replay(path: Path, *, sensitivity: str = "normal") -> Iterator[TurningPoint]
 
     Args:
         path: JSON lines ``{"step": 12, "epoch": null, "values": {"S.G": 0.002, "Q": 0.7}}``, any
-            subset of values per line, null for a missing one; blank lines are skipped.
+            subset of values per line, null for a missing one and "NaN" for one that was not
+            finite; blank lines are skipped.
         sensitivity: ``low``, ``normal`` or ``high``.
 
     Raises:
@@ -93,13 +97,15 @@ def parse(line: str) -> Record:
 
 
 def number(value: Any, name: str) -> float | None:
-    """A JSON number as float, null as None.
+    """A JSON number as float, null as None, and the word for what is not finite.
 
     Raises:
         ValueError: it is neither, or too large for a float.
     """
     if value is None:
         return None
+    if value == NOT_FINITE:
+        return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} must be a number or null, not {kind_of(value)}")
     try:

@@ -16,7 +16,11 @@ DETECTED = frozenset(
 
 
 def verdict(
-    summary: Mapping[str, Any], alerts: Sequence[Alert] = (), *, ceiling: float | None = None
+    summary: Mapping[str, Any],
+    alerts: Sequence[Alert] = (),
+    *,
+    ceiling: float | None = None,
+    low_quality: str = "Q is too low to judge yet",
 ) -> tuple[Level, str]:
     """Level and sentence for the list of runs.
 
@@ -25,6 +29,7 @@ def verdict(
         alerts: open alerts of the run; those that are not the detector's (a worker behind, say)
             make a warning if nothing graver is known.
         ceiling: most that D can be, in nats (ln of the number of modes).
+        low_quality: what is said of a Q that has not risen.
     Returns:
         ``turned``: two of S, Q and D have turned or the modes collapsed, and Q or D has not come
         back; or the weights are not finite. ``warning``: one metric has turned, or an alert is
@@ -42,7 +47,7 @@ def verdict(
     worries = worried(metrics, broken, still)
     if worries:
         return "warning", f"Warning: {'; '.join(worries)}." + (f" Now {now}." if now else "")
-    missing = awaited(metrics)
+    missing = awaited(metrics, low_quality)
     if missing:
         return "learning", "Learning: " + "; ".join(part for part in (now, missing) if part) + "."
     return "healthy", f"Healthy: {now}."
@@ -139,7 +144,7 @@ def _in_short(alert: Alert) -> str:
     return alert.message.rstrip(".")
 
 
-def awaited(metrics: Metrics) -> str:
+def awaited(metrics: Metrics, low_quality: str) -> str:
     """What is needed before a judgement; empty if nothing is."""
     waiting = [name for name in ("Q", "D") if name in metrics and not metrics[name]["judged"]]
     missing = max((int(metrics[name]["missing"]) for name in waiting), default=0)
@@ -149,5 +154,5 @@ def awaited(metrics: Metrics) -> str:
         judged = any(metric["judged"] for metric in metrics.values())
         return "" if judged else "too few points to judge"
     if "Q" in waiting and metrics["Q"]["missing"] == 0:
-        return "Q is too low to judge yet"
+        return low_quality
     return f"{missing} more sample {'batch' if missing == 1 else 'batches'} before it can be judged"

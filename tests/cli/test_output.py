@@ -158,7 +158,7 @@ def test_exported_lines_are_replayed(
     ]
     assert [line["step"] for line in lines] == list(range(ROWS))
     assert lines[1] == {"step": 1, "epoch": 0.1, "values": {"Q": 0.9, "S.G": 2 / 7}}
-    assert lines[3]["values"] == {"S.G": 4 / 7, "loss.D": None}
+    assert lines[3]["values"] == {"S.G": 4 / 7, "loss.D": "NaN"}
     recorded = tmp_path / "demo.jsonl"
     sqd_here("export", "demo", "--format", "jsonl", "-o", str(recorded))
     result = sqd("replay", str(recorded), "--json")

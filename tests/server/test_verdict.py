@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from monitor.server.verdict import age_text
+from monitor.store.blocks import Cell
 from monitor.turning import TurningPointDetector
 from tests.server.laboratory import Laboratory, alert
 
@@ -54,6 +55,35 @@ def test_finished_says_how_it_ended(client: httpx.Client, laboratory: Laboratory
     verdict = shown(client)["verdict"]
     assert verdict["level"] == "finished"
     assert verdict["text"].startswith("Finished at step 12,000. Turned at step ")
+
+
+def test_images_without_faces_are_told_of_where_faces_are_looked_for(
+    client: httpx.Client, laboratory: Laboratory
+) -> None:
+    run = laboratory.start("demo")
+    by = {"evaluator": "mtcnn", "sha256": "a", "settings": {}}
+    laboratory.samples(run, 1, {"Q": [0.0]}, scoring=by)
+    laboratory.watched("demo", summary_of([0.0] * 60))
+    hint = "no face in the newest images; if they are not to be faces, choose --quality and "
+    assert shown(client)["verdict"] == {
+        "level": "learning", "text": f"Learning: Q 0.00, D 0.0; S steady; {hint}--embedder.",
+    }  # fmt: skip
+    laboratory.watched("demo", summary_of([0.0] * 12))
+    assert hint in shown(client)["verdict"]["text"]
+    laboratory.samples(run, 2, {"Q": [0.0]}, scoring={**by, "evaluator": "onnx:digits.onnx"})
+    assert hint not in shown(client)["verdict"]["text"]
+
+
+def test_what_failed_is_told_with_its_reason(client: httpx.Client, laboratory: Laboratory) -> None:
+    run = laboratory.start("demo")
+    failed = [Cell(0, None, status="failed", reason="samples have shape (3, 8, 8, 3).")]
+    laboratory.samples(run, 1, {"D": failed})
+    assert "failed" not in shown(client)["verdict"]["text"]
+    laboratory.samples(run, 2, {"Q": failed, "D": failed})
+    said = "Q and D failed: samples have shape (3, 8, 8, 3)."
+    assert shown(client)["verdict"] == {"level": "learning", "text": said}
+    run.finish()
+    assert shown(client)["verdict"]["text"] == f"Finished at step 2. {said}"
 
 
 def test_finished_without_a_point_says_so(client: httpx.Client, laboratory: Laboratory) -> None:

@@ -512,3 +512,29 @@ assert not packages & {"torch", "monitor", "pydantic"}, packages
     assert (done.returncode, done.stderr) == (0, "")
     assert len(mail.batches("demo")) == 3
     assert len(mail.pairs("demo", "G")) == 2
+
+
+def test_calls_after_the_end_are_counted(start: Start, mail: Mail, caplog: Any) -> None:
+    run = start("r", redis_url=mail.redis_url)
+    run.push_weights(0, scalars={"loss": 1.0})
+    run.finish()
+    run.push_weights(1, scalars={"loss": 2.0})
+    run.push_samples(1, np.zeros((2, 1, 8, 8), np.uint8))
+    assert run.dropped == {"after_finish": 2}
+    assert "push_weights after finish() is not kept: start a new run" in caplog.text
+    disabled = start("off", mode="disabled")
+    disabled.finish()
+    disabled.push_weights(0, scalars={"loss": 1.0})
+    assert disabled.dropped == {}
+
+
+def test_scalars_that_are_no_mapping_cost_themselves(start: Start, mail: Mail, caplog: Any) -> None:
+    run = start("r", redis_url=mail.redis_url)
+    for step in range(2):
+        run.push_weights(step, G={"w": np.full(3, step + 1.0)}, scalars=[1, 2])  # type: ignore[arg-type]
+    run.push_weights(2, scalars={"a": "z"})
+    run.finish()
+    assert list(mail.angles("r", "G")) == [1]
+    assert run.dropped == {"bad_scalar": 3}
+    assert "scalars must be a mapping of names to numbers, not a list" in caplog.text
+    assert "scalar 'a' is not kept: expected one number, got str" in caplog.text

@@ -103,7 +103,7 @@ def test_every_bad_one_is_named_once_but_not_a_thousand_of_them(
     scalars: Scalars, queue: PushQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
-        scalars.read({"a": "x", "b": None, "good": 1.0, 7: 1.0})  # type: ignore[dict-item]
+        scalars.read({"a": "x", "b": None, "good": 1.0, 7: 1.0})
     told = [record.getMessage() for record in caplog.records]
     assert [text.split(" is not kept: ")[0] for text in told] == [
         "sqd: scalar 'a'", "sqd: scalar 'b'", "sqd: scalar 7",

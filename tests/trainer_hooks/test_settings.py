@@ -145,3 +145,12 @@ def test_redis_is_found_by_argument_then_endpoint(tmp_path: Path) -> None:
 def test_endpoint_that_is_none_is_no_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "endpoint").write_text(text)
     assert find_redis(read_settings({"SQD_HOME": str(tmp_path)})) is None
+
+
+def test_empty_variables_are_none() -> None:
+    empty = dict.fromkeys(("SQD_RUN", "SQD_WEIGHTS", "SQD_SAMPLES", "SQD_STRICT", "SQD_TAGS"), "")
+    found = read_settings(empty)
+    assert (found.weights, found.samples, found.strict, found.tags) == ("auto", 2000, False, ())
+    assert found.run
+    with pytest.raises(BadNameError, match="run"):
+        read_settings({}, run="")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ReplayError, SettingsError
-from monitor.turning.replay import read_records, replay
+from monitor.turning.replay import parse, read_records, replay
 from tests.turning.streams import batches, noisy, play, ramp
 
 RECORDS = batches(D=noisy(1, [3.2] * 40 + ramp(3.2, 1.3, 10) + [1.3] * 20, 0.08))
@@ -70,3 +70,11 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_an_unknown_sensitivity(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="highest"):
         list(replay(tmp_path / "missing.jsonl", sensitivity="highest"))
+
+
+def test_what_was_not_finite_has_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"step": 1, "values": {"Q": 0.5}}\n{"step": 2, "values": {"Q": "NaN"}}\n')
+    assert [found.kind for found in replay(path)] == ["nonfinite"]
+    with pytest.raises(ValueError, match="must be a number or null, not a string"):
+        parse('{"step": 1, "values": {"Q": "nan"}}')
