@@ -82,9 +82,9 @@ class TurningPointDetector:
 
         Args:
             step: training step; the values of one step may come in several calls.
-            values: by metric name. None is skipped; NaN and infinity of S, Q and D are reported
-                once until the metric recovers; names other than ``Q``, ``D``, ``S.<network>``,
-                ``loss.*`` and ``grad.*`` are ignored.
+            values: by metric name. None is skipped; NaN and infinity of S, Q and D, and of a loss
+                three in a row, are reported once until the metric recovers; names other than
+                ``Q``, ``D``, ``S.<network>``, ``loss.*`` and ``grad.*`` are ignored.
             epoch: as the trainer said it.
         Returns:
             What has been found at this step; nearly always nothing.
@@ -96,9 +96,7 @@ class TurningPointDetector:
                 continue
             track = self._tracks.get(name) or self._open(name)
             if track is None:
-                if isfinite(value):
-                    batch_steps = self._fusion.batch_steps
-                    found += self._early.feed(name, step, float(value), epoch, batch_steps)
+                found += self._feed_scalar(name, step, float(value), epoch)
             elif isfinite(value):
                 found += self._feed(track, step, float(value), epoch)
             elif not track.nonfinite:
@@ -125,14 +123,15 @@ class TurningPointDetector:
     def summary(self) -> dict[str, Any]:
         """Where every metric stands, fit for JSON; `verdict` makes a sentence of it.
 
-        ``warnings`` are the early warnings that hold: ``kind``, ``step``, ``metrics``.
+        ``warnings`` are the early warnings that hold: ``kind``, ``step``, ``metrics``; ``broken``
+        the losses that are not finite.
         """
         warnings = [
             {"kind": each.kind, "step": each.told, "metrics": list(each.metrics)}
             for each in self._early.open
         ]
         metrics = {name: summarise(track) for name, track in self._tracks.items()}
-        return {"metrics": metrics, "warnings": warnings}
+        return {"metrics": metrics, "warnings": warnings, "broken": self._early.not_finite}
 
     def state(self) -> dict[str, Any]:
         """Everything it remembers, fit for JSON; `from_state` goes on from there."""
@@ -174,6 +173,18 @@ class TurningPointDetector:
             return None
         track = self._tracks[name] = Track(name)
         return track
+
+    def _feed_scalar(
+        self, name: str, step: int, value: float, epoch: float | None
+    ) -> Iterator[TurningPoint]:
+        early, recoveries = self._early, self._fusion.recoveries
+        if isfinite(value):
+            if name in early.not_finite and (over := recoveries.mends(name, step)) is not None:
+                yield over
+            yield from early.feed(name, step, value, epoch, self._fusion.batch_steps)
+        elif (first := early.breaks(name, step)) is not None:
+            recoveries.breaks(first, [name])
+            yield describe_nonfinite(first, [name], seen_step=step)
 
     def _feed(
         self, track: Track, step: int, value: float, epoch: float | None

@@ -37,6 +37,9 @@ STARVED_SHARE, STARVED_SHARE_SATURATED = 0.02, 0.1
 OVER = 2.0
 #: Jumps of one network's S within ten sample batches that make an oscillation.
 JUMPS = 3
+#: Values of a loss in a row that are NaN or infinite before it is told: mixed precision skips a
+#: step now and then.
+NOT_FINITE = 3
 #: Losses that stay within this share of their usual size move nowhere.
 RESTLESS_SHARE = 0.1
 
@@ -50,6 +53,7 @@ class EarlyWarnings:
         gauges: losses and gradient norms, by name.
         drifts: what is slow in S, by name.
         conditions: by kind.
+        broken: losses whose latest values were not finite: how many, and the step of the first.
     """
 
     factor: float
@@ -59,10 +63,28 @@ class EarlyWarnings:
         default_factory=lambda: {kind: Condition(kind) for kind in KINDS}
     )
 
+    broken: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def breaks(self, name: str, step: int) -> int | None:
+        """Take one value of a loss that is not finite; the first step of those if it is time to
+        tell. Other names are ignored."""
+        known = name in self.broken or len(self.broken) < MAX_GAUGES
+        if not (known and name.startswith(LOSS)):
+            return None
+        count, first = self.broken.get(name, (0, step))
+        self.broken[name] = count + 1, first
+        return first if count + 1 == NOT_FINITE else None
+
+    @property
+    def not_finite(self) -> list[str]:
+        """Losses of which it was told."""
+        return [name for name, (count, _) in self.broken.items() if count >= NOT_FINITE]
+
     def feed(
         self, name: str, step: int, value: float, epoch: float | None, batch_steps: float
     ) -> Iterator[TurningPoint]:
         """Take one finite loss or gradient norm; other names are ignored."""
+        self.broken.pop(name, None)
         gauge = self.gauges.get(name) or self._open(name)
         if gauge is None:
             return
@@ -100,6 +122,7 @@ class EarlyWarnings:
         """The run went back to this step."""
         for condition in self.conditions.values():
             condition.rewind(step)
+        self.broken = {name: seen for name, seen in self.broken.items() if seen[1] <= step}
 
     @property
     def open(self) -> list[Condition]:

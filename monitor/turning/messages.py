@@ -42,11 +42,22 @@ def describe(
     return TurningPoint(first.onset, detected_step, kind, names, severity, text)
 
 
-def describe_nonfinite(step: int, metrics: Sequence[str]) -> TurningPoint:
-    """Values that are NaN or infinite; of S that means weights that are."""
+def describe_nonfinite(
+    step: int, metrics: Sequence[str], *, seen_step: int | None = None
+) -> TurningPoint:
+    """Values that are NaN or infinite; of S that means weights that are.
+
+    Args:
+        step: since when.
+        metrics: of S, Q and D, or a loss.
+        seen_step: of the value that settled it, where that is a later one: a loss alone is a
+            warning.
+    """
     verb = "is" if len(metrics) == 1 else "are"
     text = f"{' and '.join(metrics)} {verb} NaN or infinite since step {step:,}."
-    return TurningPoint(step, step, "nonfinite", tuple(metrics), "critical", text)
+    if seen_step is None:
+        return TurningPoint(step, step, "nonfinite", tuple(metrics), "critical", text)
+    return TurningPoint(step, seen_step, "nonfinite", tuple(metrics), "warning", text)
 
 
 def collapsed(change: Change) -> bool:

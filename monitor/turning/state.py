@@ -82,6 +82,7 @@ def load_early(state: Mapping[str, Any], factor: float) -> EarlyWarnings:
         {name: _load_gauge(gauge) for name, gauge in state["gauges"].items()},
         {name: Drift(**drift) for name, drift in state["drifts"].items()},
         {name: _load_condition(each) for name, each in state["conditions"].items()},
+        {name: (count, first) for name, (count, first) in state.get("broken", {}).items()},
     )
 
 

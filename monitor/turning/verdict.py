@@ -38,6 +38,7 @@ def verdict(
     metrics: Metrics = summary["metrics"]
     now = figures(metrics, ceiling)
     broken = [name for name, metric in metrics.items() if metric["nonfinite"]]
+    broken += summary.get("broken", ())
     if any(name.startswith("S.") for name in broken):
         return "turned", f"Not finite: {', '.join(broken)}. The training has broken down."
     grave = turned(metrics, grave=True)

@@ -20,6 +20,8 @@ def is_over(alert: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
     if not summary["metrics"] or not alert["metrics"]:
         return False
     metrics = summary["metrics"]
+    if alert["kind"] == "nonfinite" and not set(alert["metrics"]) & metrics.keys():
+        return not set(alert["metrics"]) & set(summary.get("broken", ()))
     return not any(_is_turned(metrics.get(name), alert) for name in alert["metrics"])
 
 

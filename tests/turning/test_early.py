@@ -133,6 +133,7 @@ def test_what_holds_is_in_the_summary() -> None:
     assert detector.summary() == {
         "metrics": {},
         "warnings": [{"kind": "discriminator_saturated", "step": 2049, "metrics": ["loss.D"]}],
+        "broken": [],
     }
     play([(i + 1, {"loss.D": x}) for i, x in enumerate(SATURATING) if i >= 3000], detector)
     assert detector.summary()["warnings"] == []
