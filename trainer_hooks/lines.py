@@ -1,18 +1,26 @@
 """From what waits to frames, one line a lane: packed when the last one has gone."""
 
+import logging
 import time
+
+import numpy as np
 
 from trainer_hooks.outbox import FRAME_COPIES, Outbox
 from trainer_hooks.outgoing import samples_outgoing, weights_outgoing
 from trainer_hooks.packer import WeightsPacker
 from trainer_hooks.push_queue import PushQueue
 from trainer_hooks.samples_packer import SamplesPacker
+from trainer_hooks.sayings import Sayings
 from trainer_hooks.wire import Frame
 
 #: What waits is packed this often, seconds: live enough for eyes, few enough frames for Redis.
 PACK_INTERVAL_S = 0.25
 #: Rows and bytes of one weights frame; bytes also as a share of the budget.
 FRAME_ROWS, FRAME_BYTES, FRAME_SHARE = 512, 16 * 2**20, 1 / 16
+#: Pictures of which one has a dark pixel, whatever they show; the middle of their levels.
+MANY_PICTURES, MIDDLE = 16, 128
+
+log = logging.getLogger("trainer_hooks")
 
 
 class WeightsLine:
@@ -91,6 +99,8 @@ class SamplesLine:
         self._packer = SamplesPacker()
         self._queue = queue
         self._outbox = outbox
+        self._sayings = Sayings()
+        self._pictures, self._darkest = 0, MIDDLE
 
     def pack(self) -> None:
         """Pack the oldest chunk, if nothing packed waits before it."""
@@ -102,7 +112,25 @@ class SamplesLine:
             if push is not None:
                 self._queue.hold("samples", (1 + FRAME_COPIES) * push.nbytes)
             for frame in self._packer.pack(push) if push else self._packer.end(cut):
+                self._look_at(frame)
                 self._outbox.add(samples_outgoing(frame))
         finally:
             self.packing = False
             self._queue.hold("samples", 0)
+
+    def _look_at(self, frame: Frame) -> None:
+        """Say so, once, if a whole batch has no dark pixel: 0 … 1 is a usual range of images, and
+        is the bright half of the default one."""
+        samples = frame.tensors["samples"]
+        if samples.dtype == np.uint8 and samples.size:
+            self._pictures += len(samples)
+            self._darkest = min(self._darkest, int(samples.min()))
+        if not frame.header["last"]:
+            return
+        bright = self._pictures >= MANY_PICTURES and self._darkest >= MIDDLE - 1
+        self._pictures, self._darkest = 0, MIDDLE
+        if bright and self._sayings.first("bright"):
+            log.warning(
+                "sqd: no pixel of a sample batch lies in the dark half of value_range: if your "
+                "images are in 0 … 1, call push_samples(…, value_range=(0, 1)) (said once)"
+            )

@@ -538,3 +538,18 @@ def test_scalars_that_are_no_mapping_cost_themselves(start: Start, mail: Mail, c
     assert run.dropped == {"bad_scalar": 3}
     assert "scalars must be a mapping of names to numbers, not a list" in caplog.text
     assert "scalar 'a' is not kept: expected one number, got str" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("value_range", "low", "told"), [((-1, 1), 0.0, 1), ((0, 1), 0.0, 0), ((-1, 1), -0.1, 0)]
+)
+def test_images_in_the_bright_half_of_the_range_are_told_of_once(
+    start: Start, mail: Mail, caplog: Any, value_range: Any, low: float, told: int
+) -> None:
+    run = start("r", redis_url=mail.redis_url, samples=300, samples_every=1)
+    images = np.random.default_rng(0).uniform(low, 1, (300, 1, 8, 8)).astype(np.float32)
+    for step in range(2):
+        run.push_samples(step, images, value_range=value_range)
+    run.finish()
+    assert caplog.text.count("call push_samples(…, value_range=(0, 1))") == told
+    assert len(mail.batches("r")) == 2
