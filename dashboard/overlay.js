@@ -63,7 +63,9 @@ function drawEnds(frame, box, index) {
     const y = flaw ? box.top + box.height : yOf(box, frame.yRanges[index], row);
     const old = row.step !== lastRow(columns).step;
     const text = readShortly(box.panel, row);
-    return [{metric, y, text, old, name: lineName(metric, box.panel), color: frame.color(metric)}];
+    // the only line of a panel is named by its title
+    const name = metric === box.panel.title ? "" : lineName(metric, box.panel);
+    return [{metric, y, text, old, name, color: frame.color(metric)}];
   });
   if (comparesRuns(box.panel)) {
     const names = [...new Set(box.panel.metrics.map((metric) => lineName(metric, box.panel)))];
@@ -95,7 +97,7 @@ const drawEnd = ({y, text, old, name, color}, {right, named}) =>
       style: `top:${y}px;width:${right - endGap}px;--series:var(${color})`
     },
     h("i"),
-    named && h("span", {class: "name"}, name),
+    named && name && h("span", {class: "name"}, name),
     h("span", null, text)
   );
 

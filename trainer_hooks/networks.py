@@ -166,4 +166,11 @@ def gathered(
     if problem:
         return named, dict.fromkeys(named, problem)
     twice = (networks or {}).keys() & more.keys()
-    return named, {name: f"network {name!r} is given twice in one push" for name in twice}
+    problems = {name: f"network {name!r} is given twice in one push" for name in twice}
+    inside = more.get("networks")
+    if isinstance(inside, Mapping) and any(isinstance(each, Mapping) or hasattr(each, "parameters")
+                                           for each in inside.values()):  # fmt: skip
+        problems["networks"] = (
+            "networks are given by position, push_weights(step, {...}), or each by its name"
+        )
+    return named, problems

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from trainer_hooks import schedule
@@ -163,3 +164,11 @@ def test_problem_of_the_call_is_that_of_each_network() -> None:
 def test_network_without_a_name_is_explained() -> None:
     with pytest.raises(NetworkError, match=r"not a Linear; .*push_weights\(step, G=netG\)"):
         gathered(nn.Linear(2, 2), {})
+
+
+@pytest.mark.parametrize("inside", [{"G 1": W}, {"G": torch.nn.Linear(2, 2)}])
+def test_mapping_of_networks_by_keyword_says_how_it_is_given(inside: Any) -> None:
+    problems = gathered(None, {"networks": inside})[1]
+    assert problems["networks"].startswith("networks are given by position")
+    # A network may be called so.
+    assert gathered(None, {"networks": W})[1] == {}
