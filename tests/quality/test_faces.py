@@ -172,10 +172,10 @@ def test_what_a_thread_raises_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
         torch.set_num_threads(1)
 
     def broken(piece: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        raise torch.cuda.OutOfMemoryError("of 2 GiB")
+        raise RuntimeError("a defect")
 
     monkeypatch.setattr(quality, "_cascade", broken)
-    with pytest.raises(torch.cuda.OutOfMemoryError, match="of 2 GiB"):
+    with pytest.raises(RuntimeError, match="a defect"):
         quality.score(np.zeros((4, 64, 64, 3), np.uint8))
 
 
@@ -252,8 +252,9 @@ def test_a_gpu_with_little_room_gets_smaller_pieces(
 
     monkeypatch.setattr(quality, "_cascade", small)
     found = quality.detect(images)
-    np.testing.assert_array_equal(found.probability, expected.probability)
-    np.testing.assert_array_equal(found.landmarks, expected.landmarks)
+    # The last digit depends on how many candidates a network gets at once.
+    np.testing.assert_allclose(found.probability, expected.probability, atol=1e-6)
+    np.testing.assert_allclose(found.landmarks, expected.landmarks, atol=1e-4)
     assert sum(looked) == len(images)
     assert max(looked) <= room
 
