@@ -122,6 +122,6 @@ function drawMode({mode, label, count, expected}) {
     {title: `${name}: ${formatCount(count)} images, ${formatNumber(expected)} expected`},
     h("span", null, name),
     h("b", null, formatCount(count)),
-    h("span", {class: "unit"}, `expected ${formatNumber(expected)}`)
+    h("span", {class: "unit"}, `vs ${formatNumber(expected)}`)
   );
 }
