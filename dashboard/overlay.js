@@ -112,10 +112,15 @@ export function placeMarks({place, view, turns, restarts}) {
     .filter(({left}) => left >= place.left && left <= place.left + place.width)
     .sort((a, b) => a.left - b.left);
   const seen = withoutLesser(marks);
-  const room = seen.map(({left}, i) => (seen[i + 1]?.left ?? right) - left - signWidth);
-  return seen
-    .map((mark, i) => ({...mark, word: mark.word.length * letterWidth < room[i] ? mark.word : ""}))
-    .filter(({alert}, i) => alert || room[i] >= 0);
+  const roomOf = (marks) =>
+    marks.map(({left}, i) => (marks[i + 1]?.left ?? right) - left - signWidth);
+  const room = roomOf(seen);
+  const shown = seen.filter(({alert}, i) => alert || (room[i] >= 0 && (room[i - 1] ?? 0) >= 0));
+  const free = roomOf(shown);
+  return shown.map((mark, i) => ({
+    ...mark,
+    word: mark.word.length * letterWidth < free[i] ? mark.word : ""
+  }));
 }
 
 const gravity = {info: 0, warning: 1, critical: 2};

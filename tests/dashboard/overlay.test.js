@@ -22,7 +22,7 @@ test("of two alerts on one another the graver is seen, wherever it is", () => {
 
 test("alerts that have room are all there, and restarts where they leave some", () => {
   const turns = [turn(100, "quality", "warning"), turn(300, "mode_collapse", "critical")];
-  const restarts = [{x: 600, word: "resumed", text: "Resumed"}];
+  const restarts = [305, 600].map((x) => ({x, word: "resumed", text: "Resumed"}));
   assert.deepEqual(placed(turns, restarts), [
     ["quality", "quality"],
     ["mode_collapse", "mode collapse"],
