@@ -65,5 +65,7 @@ def test_rule_of_the_settings_reaches_the_channel_once(
 
 def server_says(server: Product) -> str:
     """The state of the only alert, as REST tells it."""
-    (alert,) = httpx.get(f"{server.url}/api/runs/demo/alerts", trust_env=False).json()
+    address = f"{server.url}/api/runs/demo/alerts"
+    # A server that has just started reads a lot, and other tests are at work beside it.
+    (alert,) = httpx.get(address, trust_env=False, timeout=WAIT_S).json()
     return "resolved" if alert["resolved"] is not None else "open"
