@@ -1,6 +1,5 @@
 """Q: the batched cascade beside facenet-pytorch's `detect`, on the same pictures."""
 
-import contextlib
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ def quality_rows(count: int, side: int, rounds: int, device: str) -> list[Row]:
 
     def theirs() -> NDArray[np.float32]:
         # On a GPU as ours: in TF32 it would be faster, and its scores others.
-        with whole_floats() if device != "cpu" else contextlib.nullcontext():
+        with whole_floats(device):
             calls = [peer.detect(batch[i : i + size])[1] for i in range(0, count, size)]
         return np.array([_highest(found) for call in calls for found in call], np.float32)
 

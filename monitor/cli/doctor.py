@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -90,7 +89,7 @@ def _onnxruntime(_: Settings) -> Finding:
     providers = onnxruntime.get_available_providers()
     if torch.cuda.is_available() and "CUDAExecutionProvider" not in providers:
         return Finding("onnxruntime", "bad", f"a GPU, but no CUDA provider; run: {GPU_REPAIR}")
-    if torch.cuda.is_available() and not _loads_on_gpu(onnxruntime):
+    if torch.cuda.is_available() and not _loads_on_gpu():
         return Finding(
             "onnxruntime", "bad", f"its CUDA provider cannot be loaded; run: {GPU_REPAIR}"
         )
@@ -98,15 +97,15 @@ def _onnxruntime(_: Settings) -> Finding:
     return Finding("onnxruntime", "ok", said.strip())
 
 
-def _loads_on_gpu(onnxruntime: Any) -> bool:
+def _loads_on_gpu() -> bool:
     """Whether a session really gets the GPU: the provider's name alone says what was compiled."""
-    from monitor.diversity.shipped import DATA
+    from monitor.diversity.embedder import load_embedder
+    from monitor.diversity.session import CUDA
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # Fatal errors alone; what is wrong is said here.
-    asked = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(str(DATA / "faces100.onnx"), options, providers=asked)
-    return bool(session.get_providers()[0] == asked[0])
+    try:
+        return load_embedder("faces100", "cuda:0").provider == CUDA
+    except MonitorError:
+        return False
 
 
 def _redis_server(_: Settings) -> Finding:

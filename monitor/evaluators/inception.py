@@ -1,6 +1,5 @@
 """FID's Inception network as an embedder: ``inception:WEIGHTS.pth``, through torch-fidelity."""
 
-import contextlib
 import hashlib
 import io
 from pathlib import Path
@@ -73,7 +72,7 @@ class InceptionFeatures:
     def _run(self, piece: Samples) -> NDArray[np.float32]:
         # A copy: samples of a frame cannot be written, and torch warns of that.
         images = torch.from_numpy(coloured(piece).copy()).to(self.provider)
-        with whole_floats() if images.is_cuda else contextlib.nullcontext():
+        with whole_floats(images.device):
             values: NDArray[np.float32] = self._network(images)[0].cpu().numpy()
         return values
 

@@ -1,6 +1,5 @@
 """MTCNN's cascade of three networks, over all images and all candidates at once."""
 
-import contextlib
 from collections.abc import Iterator
 
 import torch
@@ -78,7 +77,7 @@ class Cascade:
             (N,) float32 probability of the likeliest face, 0 without one, and its (N, 5, 2)
             float32 landmarks x, y in pixels, NaN without one.
         """
-        with whole_floats() if images.is_cuda else contextlib.nullcontext():
+        with whole_floats(images.device):
             return self._likeliest(images)
 
     def _likeliest(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -100,20 +100,6 @@ class FaceQuality:
         landmarks = np.full((len(images), LANDMARKS, 2), np.nan, np.float32)
 
         def look(part: slice) -> None:
-            if self._fits(lambda: look_once(part)):
-                return
-            count = part.stop - part.start
-            if count == 1:
-                height, width = images.shape[1:3]
-                raise ImageError(
-                    f"one image of {width} × {height} px needs more memory than the GPU has left: "
-                    "push smaller images, or raise --max-gpu-bytes"
-                )
-            for start, stop in ((part.start, part.start + count // 2),
-                                (part.start + count // 2, part.stop)):  # fmt: skip
-                look(slice(start, stop))
-
-        def look_once(part: slice) -> None:
             larger = enlarge(images[part])
             found, points = self._cascade(torch.from_numpy(larger).to(self._device))
             probability[part] = found.cpu().numpy()
@@ -121,21 +107,11 @@ class FaceQuality:
                 points.cpu().numpy(), larger.shape[1:3], images.shape[1:3]
             )
 
+        look_in_room = _with_room(look, images.shape[1:3])
         for pieces in self._pieces(images):
-            for _ in (self._pool.map if self._pool else map)(look, pieces):
+            for _ in (self._pool.map if self._pool else map)(look_in_room, pieces):
                 pass  # What a piece raised is raised here.
         return Detection(probability, landmarks)
-
-    def _fits(self, look: Callable[[], None]) -> bool:
-        """Look; False if the device's memory does not do, of which a training has the rest."""
-        try:
-            look()
-        except torch.cuda.OutOfMemoryError:
-            pass  # Tried again outside: until then the error holds what was taken.
-        else:
-            return True
-        torch.cuda.empty_cache()
-        return False
 
     def _pieces(self, images: NDArray[np.uint8]) -> list[list[slice]]:
         """Parts of a batch that are small enough for one go, those that may be looked at side by
@@ -148,3 +124,32 @@ class FaceQuality:
         # As many as there are threads need no wait for one another.
         abreast = len(pieces) if fitting >= self._threads else max(1, fitting)
         return [pieces[start : start + abreast] for start in range(0, len(pieces), abreast or 1)]
+
+
+def _with_room(look: Callable[[slice], None], size: tuple[int, ...]) -> Callable[[slice], None]:
+    """The same, at the halves of a part where the GPU's memory, of which a training has the rest,
+    does not do for the whole.
+
+    Args:
+        look: at images of a batch.
+        size: height and width of one, for the error.
+    """
+
+    def halving(part: slice) -> None:
+        try:
+            look(part)
+        except torch.cuda.OutOfMemoryError as error:
+            if part.stop - part.start == 1:
+                raise ImageError(
+                    f"one image of {size[1]} × {size[0]} px needs more memory than the GPU has "
+                    "left: push smaller images, or raise --max-gpu-bytes"
+                ) from error
+        else:
+            return
+        # Outside: until then the error holds what was taken.
+        torch.cuda.empty_cache()
+        middle = (part.start + part.stop) // 2
+        halving(slice(part.start, middle))
+        halving(slice(middle, part.stop))
+
+    return halving

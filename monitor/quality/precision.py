@@ -11,10 +11,17 @@ OLD_SETTING = ("allow_tf32", False)
 
 
 @contextlib.contextmanager
-def whole_floats() -> Iterator[None]:
+def whole_floats(device: str | torch.device) -> Iterator[None]:
     """Convolutions and matrix products of a GPU in float32. As torch comes, convolutions keep 10
     bits of each factor (TF32), and a probability near a threshold is another than on a CPU; so do
-    products where the environment or an evaluator of the user's asks for it."""
+    products where the environment or an evaluator of the user's asks for it.
+
+    Args:
+        device: where they run; on a CPU nothing is changed, which other threads would see.
+    """
+    if torch.device(device).type == "cpu":
+        yield
+        return
     # Since torch 2.9 each kind of operation has a setting, and the old one may refuse to be read.
     where: Any = getattr(torch.backends.cudnn, "conv", torch.backends.cudnn)
     name, exact = ("fp32_precision", "ieee") if hasattr(where, "fp32_precision") else OLD_SETTING

@@ -29,12 +29,9 @@ def judge(record: RunRecord, now_s: float) -> Verdict:
         ceiling = record.provenance["ceiling"] if record.provenance else None
         # That the trainer is lost, its status says.
         told = [alert for alert in open_alerts(record.alerts) if alert["kind"] != "trainer_lost"]
-        words = {"low_quality": NO_FACES} if _is_faceless(record) else {}
-        level, text = verdict(summary, _as_alerts(told), ceiling=ceiling, **words)
-        if words and level == "healthy":
-            # D is judged without faces after a while; whether that means anything, nobody knows.
-            level = "learning"
-            text = f"{text.replace('Healthy', 'Learning', 1).rstrip('.')}; {NO_FACES}."
+        # D is judged without faces after a while; whether that means anything, nobody knows.
+        doubt = NO_FACES if _is_faceless(record) else ""
+        level, text = verdict(summary, _as_alerts(told), ceiling=ceiling, doubt=doubt)
     if level == "learning" and (failed := _failed(record)):
         text = failed if summary is None else f"{text} {failed}"
     if record.status == "finished":
@@ -83,7 +80,7 @@ def _failed(record: RunRecord) -> str:
 def _summary(record: RunRecord) -> dict[str, Any] | None:
     """What the detector thinks; None before the watch has looked for the first time."""
     summary = (record.watch or {}).get("summary")
-    return summary if summary and summary["metrics"] else None
+    return summary if summary and (summary["metrics"] or summary.get("broken")) else None
 
 
 def _as_alerts(alerts: list[dict[str, Any]]) -> list[Alert]:

@@ -62,7 +62,6 @@ class EarlyWarnings:
     conditions: dict[str, Condition] = field(
         default_factory=lambda: {kind: Condition(kind) for kind in KINDS}
     )
-
     broken: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def breaks(self, name: str, step: int) -> int | None:

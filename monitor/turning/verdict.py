@@ -9,6 +9,8 @@ from monitor.types import Alert
 Level = Literal["healthy", "learning", "warning", "turned"]
 Metrics = Mapping[str, Mapping[str, Any]]
 
+#: What is said of a Q that has not risen.
+LOW_QUALITY = "Q is too low to judge yet"
 #: Alerts that the summary tells better itself.
 DETECTED = frozenset(
     {"stability", "quality", "diversity", "turning_point", "mode_collapse", "nonfinite"}
@@ -20,7 +22,7 @@ def verdict(
     alerts: Sequence[Alert] = (),
     *,
     ceiling: float | None = None,
-    low_quality: str = "Q is too low to judge yet",
+    doubt: str = "",
 ) -> tuple[Level, str]:
     """Level and sentence for the list of runs.
 
@@ -29,7 +31,7 @@ def verdict(
         alerts: open alerts of the run; those that are not the detector's (a worker behind, say)
             make a warning if nothing graver is known.
         ceiling: most that D can be, in nats (ln of the number of modes).
-        low_quality: what is said of a Q that has not risen.
+        doubt: why a run that seems healthy, or whose Q is too low to judge, may be neither.
     Returns:
         ``turned``: two of S, Q and D have turned or the modes collapsed, and Q or D has not come
         back; or the weights are not finite. ``warning``: one metric has turned, or an alert is
@@ -48,7 +50,9 @@ def verdict(
     worries = worried(metrics, broken, still)
     if worries:
         return "warning", f"Warning: {'; '.join(worries)}." + (f" Now {now}." if now else "")
-    missing = awaited(metrics, low_quality)
+    missing = awaited(metrics)
+    if missing in ("", LOW_QUALITY):
+        missing = doubt or missing
     if missing:
         return "learning", "Learning: " + "; ".join(part for part in (now, missing) if part) + "."
     return "healthy", f"Healthy: {now}."
@@ -145,7 +149,7 @@ def _in_short(alert: Alert) -> str:
     return alert.message.rstrip(".")
 
 
-def awaited(metrics: Metrics, low_quality: str) -> str:
+def awaited(metrics: Metrics) -> str:
     """What is needed before a judgement; empty if nothing is."""
     waiting = [name for name in ("Q", "D") if name in metrics and not metrics[name]["judged"]]
     missing = max((int(metrics[name]["missing"]) for name in waiting), default=0)
@@ -155,5 +159,5 @@ def awaited(metrics: Metrics, low_quality: str) -> str:
         judged = any(metric["judged"] for metric in metrics.values())
         return "" if judged else "too few points to judge"
     if "Q" in waiting and metrics["Q"]["missing"] == 0:
-        return low_quality
+        return LOW_QUALITY
     return f"{missing} more sample {'batch' if missing == 1 else 'batches'} before it can be judged"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from monitor.turning.early import LOSS
 from monitor.turning.verdict import DETECTED, warning_holds
 
 
@@ -17,16 +18,15 @@ def is_over(alert: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
     """
     if alert["kind"] not in DETECTED:
         return not warning_holds(alert["kind"], alert["step"], summary)
-    if not summary["metrics"] or not alert["metrics"]:
-        return False
-    metrics = summary["metrics"]
-    if alert["kind"] == "nonfinite" and not set(alert["metrics"]) & metrics.keys():
-        return not set(alert["metrics"]) & set(summary.get("broken", ()))
-    return not any(_is_turned(metrics.get(name), alert) for name in alert["metrics"])
+    names = alert["metrics"]
+    return bool(names) and not any(_is_turned(name, alert, summary) for name in names)
 
 
-def _is_turned(metric: Mapping[str, Any] | None, alert: Mapping[str, Any]) -> bool:
+def _is_turned(name: str, alert: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
     """Whether the metric is still where the alert says; a later turn has an alert of its own."""
+    if name.startswith(LOSS):
+        return name in summary.get("broken", ())
+    metric = summary["metrics"].get(name)
     if metric is None or metric["nonfinite"]:
         return True
     turned = metric["turned"] if alert["kind"] != "nonfinite" else None

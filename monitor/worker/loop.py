@@ -15,13 +15,7 @@ from monitor.logs import about
 from monitor.store import workers
 from monitor.store.blocks import Block, Cell, Kind
 from monitor.store.connection import Store
-from monitor.store.jobs import (
-    CLAIM_TIMEOUT_MS,
-    MOST_DELIVERIES,
-    MOST_FAILURES,
-    Job,
-    JobQueue,
-)
+from monitor.store.jobs import CLAIM_TIMEOUT_MS, MOST_DELIVERIES, MOST_FAILURES, Job, JobQueue
 from monitor.store.weight_parts import WAIT_S
 from monitor.worker.report import Report
 from monitor.worker.stopwatch import Stopwatch

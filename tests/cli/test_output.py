@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-import torch
+
+import torch  # isort: skip  # First: it brings the CUDA libraries.
+import onnxruntime
 
 from monitor.server.assets import assets_dir
 from monitor.store.blocks import Cell
@@ -249,6 +251,20 @@ def test_doctor_without_redis_and_with_a_bad_home(
     assert "start `sqd up`" in found["Redis"]["said"]
     assert result.code == 1
     assert result.err == "sqd: these need attention: home\n"
+
+
+def test_doctor_tells_of_a_provider_that_cannot_be_loaded(
+    sqd: Sqd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is in the package, whatever library is missing."""
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    result = sqd("doctor", "--json")
+    found = {finding["what"]: finding for finding in json.loads(result.out)}
+    assert found["onnxruntime"]["state"] == "bad", result
+    assert found["onnxruntime"]["said"].startswith("its CUDA provider cannot be loaded; run: pip")
 
 
 def test_doctor_tells_of_what_was_left_on_disk(sqd: Sqd, tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import torch
 
-from monitor.cli.worker import FAST_NICENESS, NICENESS, _threads
+from monitor.cli.worker import FAST_NICENESS, NICENESS, _samples_worker, _threads
+from monitor.config import load_settings
 from monitor.store.connection import Store
 from monitor.store.runs import read_run
 from monitor.store.workers import alive_workers
 from tests.store.posting import Trainer, samples_frame
+from tests.worker.laboratory import evaluators
 from trainer_hooks import keys
 
 #: Prints the threads that BLAS may use, once the lane has chosen.
@@ -103,3 +106,26 @@ def test_lane_of_stability_yields_a_little(store: Store, tmp_path: Path) -> None
         finally:
             worker.terminate()
     assert niceness == max(FAST_NICENESS, os.nice(0))
+
+
+@pytest.mark.parametrize(
+    ("device", "fallen", "asked"),
+    [("cpu", [], [NICENESS]), ("cuda:0", [], []), ("cuda:0", ["faces100"], [NICENESS])],
+)
+def test_lane_of_samples_yields_where_it_takes_the_cpu(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    fallen: list[str],
+    asked: list[int],
+) -> None:
+    found: list[int] = []
+    monkeypatch.setattr(os, "nice", found.append)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr("monitor.cli.worker._limit_blas", lambda _: None)
+    where = "monitor.worker.evaluators"
+    monkeypatch.setattr(f"{where}.choose_device", lambda _: device)
+    monkeypatch.setattr(f"{where}.load_evaluators", lambda _: evaluators())
+    monkeypatch.setattr(f"{where}.fallen_back", lambda _: fallen)
+    _samples_worker(load_settings(), store)
+    assert found == asked

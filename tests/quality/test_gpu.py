@@ -79,6 +79,6 @@ def test_so_they_are_where_torch_has_the_old_setting_alone(
 ) -> None:
     old = SimpleNamespace(allow_tf32=True)
     monkeypatch.setattr(torch.backends, "cudnn", old)
-    with whole_floats():
+    with whole_floats("cuda:0"):
         assert not old.allow_tf32
     assert old == SimpleNamespace(allow_tf32=True)

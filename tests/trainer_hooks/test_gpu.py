@@ -1,5 +1,6 @@
 """The hooks beside a training on a GPU that is not there: what they send, who waits for whom."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -102,3 +103,30 @@ def test_calls_within_a_graph_are_refused_and_counted(
     monkeypatch.undo()
     run.finish()
     assert mail.scalars("r") == {"loss": [(1, 2.0)]}
+
+
+def test_the_thread_that_waits_leaves_captures_of_others_alone(
+    start: Start, mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it comes, a thread's call ends a capture that another one makes in torch's usual mode."""
+    asked: list[tuple[str, int, str]] = []
+
+    class Driver:
+        def cuThreadExchangeStreamCaptureMode(self, mode: Any) -> None:
+            asked.append((name, mode._obj.value, threading.current_thread().name))
+
+    name = ""
+
+    def loaded(library: str) -> Driver:
+        nonlocal name
+        name = library
+        return Driver()
+
+    monkeypatch.setattr("ctypes.CDLL", loaded)
+    with pretended_gpu():
+        run = start("r", redis_url=mail.redis_url, strict=True)
+        for step in range(3):
+            run.push_weights(step, scalars={"loss.G": torch.tensor(2.5, device=DEVICE)})
+        run.finish()
+    # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL, once, before it first waits.
+    assert asked == [("libcuda.so.1", 1, "sqd-packer")]

@@ -57,3 +57,13 @@ def test_state_and_steps_back() -> None:
     # Of a run that an older version watched.
     del state["early"]["broken"]
     assert play(losses(NAN, first=103), TurningPointDetector.from_state(state)) == []
+
+
+def test_of_a_run_that_pushes_losses_alone() -> None:
+    detector = TurningPointDetector()
+    [broken] = play(losses(1.0, NAN, NAN, NAN), detector)
+    alert = {"kind": "nonfinite", "metrics": ["loss.G"], "detected_step": 103, "step": broken.step}
+    assert verdict(detector.summary()) == ("warning", "Warning: loss.G is not finite.")
+    assert not is_over(alert, detector.summary())
+    play(losses(1.0, first=104), detector)
+    assert is_over(alert, detector.summary())
