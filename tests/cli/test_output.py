@@ -210,6 +210,12 @@ def test_runs_as_a_table(run: Trainer, sqd_here: Callable[..., Result]) -> None:
     assert row.split() == ["demo", "running", "4,999", "G", "7.1e+02", "0.200", "–", "0"]
 
 
+def test_a_name_to_be_copied_is_on_one_line(store: Store, sqd_here: Callable[..., Result]) -> None:
+    Trainer(store, "n" * 128)
+    _, row = sqd_here("runs").out.splitlines()
+    assert row.split()[0] == "n" * 128
+
+
 def test_no_runs(store: Store, sqd_here: Callable[..., Result]) -> None:
     assert sqd_here("runs").out == "no runs yet\n"
     assert json.loads(sqd_here("runs", "--json").out) == []

@@ -7,6 +7,7 @@ import stat
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shlex import quote
 from urllib.parse import urlsplit
 
 import pytest
@@ -79,6 +80,9 @@ def test_up_from_start_to_end_and_again(start: Start, tmp_path: Path) -> None:
     assert other.wait() == 1
     assert f"sqd: port {port} on 127.0.0.1 cannot be used" in other.output[0]
     other.close()
+
+    # A trainer looks in the usual home, unless it is told of this one.
+    assert any(f" SQD_HOME={quote(str(product.home))};" in line for line in product.output)
 
     # Passwords are where only this user can read them.
     for url in (product.endpoint["redis_url"], product.endpoint["blob_url"]):

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from monitor.server.app import create_app
 from monitor.store.connection import Store
 from tests.e2e.tabs import opened
-from tests.e2e.turned import BATCHES, SPACING, picture, turn
+from tests.e2e.turned import BATCHES, SPACING, histogram, picture, turn
 from tests.server.laboratory import Laboratory
 from trainer_hooks import Run
 
@@ -122,3 +122,14 @@ def test_modes_that_did_not_come_are_asked_for_again(
     later = NEWEST + 1
     laboratory.weights(run, {"S.G": [0.002], "S.D": [0.002]}, steps=[later])
     expect(modes).to_contain_text("6 of 8 unseen · n = 80", timeout=WAIT_MS)
+
+
+def test_batches_of_points_have_modes_and_no_picture(page: Page, laboratory: Laboratory) -> None:
+    points = laboratory.start("points")
+    laboratory.weights(points, {"S.G": [0.002] * 9})
+    for step, fallen in ((1, False), (5, True)):
+        laboratory.samples(points, step, {"D": [2.0]}, modes=histogram(fallen))
+    page.goto("/runs/points")
+    modes = page.get_by_role("region", name="Modes")
+    expect(modes).to_contain_text("6 of 8 unseen · n = 80", timeout=WAIT_MS)
+    expect(samples(page)).to_contain_text("No image grid yet")
